@@ -18,6 +18,7 @@ from finevla_core.errors import one_line
 from finevla_core.safety.authority import CommandAuthority
 from finevla_core.safety.bridge_options import BridgeOptions
 from finevla_core.safety.clock_jumps import Timekeeper
+from finevla_core.safety.controller_references import ControllerReferences
 from finevla_core.safety.controller_trajectories import ControllerCommands
 from finevla_core.safety.envelope import Envelope
 from finevla_core.safety.events import MAX_EVENT, MAX_REASON, RESET_ADVICE, Event, State, Trajectory, state_sentence
@@ -38,6 +39,7 @@ NOT_COUNTED = frozenset(
 )
 UNREADY = (State.DISABLED, State.STOPPED)  # in these nothing that is said or sent counts
 ADOPT_ADVICE = "if it is true: finevla adopt (service safety/adopt)"
+SAME_RAD = 1e-3  # a controller that holds something farther from where it was commanded was started again
 SELDOM_S = 1.0  # how often joint states that do not count are told
 TOLD_AGAIN_S = 10.0  # and what asks for a stop that is on already
 
@@ -89,6 +91,7 @@ class Bridge:
         self.time = Timekeeper(options.asleep_s, options.back_s, steady_ns)
         self.authority = CommandAuthority(options.authority_timeout_s)
         reach_rad = gate_options.max_tracking_error
+        self.references = ControllerReferences(embodiment, self.limits, steady_ns)
         self.arms = MeasuredArms(embodiment, self.limits, options.state_timeout_s, reach_rad, steady_ns)
         self.is_stepping = False
         self.waiting: Waiting | None = None
@@ -187,10 +190,22 @@ class Bridge:
         self._show(chunk, result, now_ns)
         return None
 
+    def on_reference(
+        self,
+        controller: str,
+        joints: Sequence[str],
+        positions: Sequence[float],
+        velocities: Sequence[float] = (),
+        number: int = 0,
+    ) -> None:
+        """What a controller says that it holds, or leads the arm to; `number` as in `on_joint_state`."""
+        self.references.note(controller, joints, positions, velocities, number)
+
     def on_other_command(self) -> None:
         """Somebody else commanded a controller, the watchdog's brake too: what it holds now is not what it was told here."""
         self.commands.is_obeyed = False
         self.commands.forget()
+        self.references.forget()
 
     def on_stop(self, now_ns: int, code: str, text: str) -> None:
         """Come to rest within the limits and stay there until a reset."""
@@ -387,14 +402,19 @@ class Bridge:
             return Rejection(*lost)
         if not self.arms.is_fresh(now_ns):
             return Rejection("state.stale", "the joint state is too old to judge it by")
-        if why := self.why_unready():
+        if why := self.why_unready() or self._why_far(now_ns):
             return Rejection("robot.unready", why)
         if missing := self.heartbeats.missing():
             return Rejection("heartbeat.lost", missing)
-        if self.state is State.FOLLOWING and self.commands.is_leading(now_ns):
+        if self.state is State.FOLLOWING and (self.commands.is_leading(now_ns) or not self.commands.is_obeyed):
             return Rejection(
                 "chunk.leading", "the controllers are only being led onto the motion that has begun; send another"
             )
+        if self.state is State.HOLDING:
+            self._hold_on(now_ns)
+        # What controllers must be led onto begins later, and all of the chunk with it.
+        wait_ns = self.commands.wait_ns
+        now_ns, chunk = now_ns + wait_ns, replace(chunk, stamp_ns=chunk.stamp_ns + wait_ns)
         if self.is_stepping and (self.waiting is not None or self.state is State.FOLLOWING):
             return Rejection("step.waiting", "step mode: another plan waits or is under way")
         is_free = self.authority.is_free(now_ns, self.state is State.FOLLOWING)
@@ -433,8 +453,9 @@ class Bridge:
         self.plan, self.judged = judged.plan, judged
         self._last_stamp_ns, self._last_sequence = chunk.stamp_ns, chunk.sequence
         self.authority.moved(chunk.client, now_ns)
-        # An older chunk's times mean nothing any more once the motion runs slower than it was meant.
-        self._recent.append(chunk) if judged.speed_scale == 1.0 else self._recent.clear()
+        # An older chunk's times mean nothing any more once the motion runs slower, or later, than it was meant.
+        is_as_sent = judged.speed_scale == 1.0 and not self.commands.wait_ns
+        self._recent.append(chunk) if is_as_sent else self._recent.clear()
         counts, age_s = self.counts, (now_ns - chunk.stamp_ns) * S_PER_NS
         counts.accepted += 1
         counts.chunk_age_s, counts.chunk_sequence = age_s, chunk.sequence
@@ -543,12 +564,28 @@ class Bridge:
         self._recent.clear()
         self._enter(State.HOLDING, "joint states are fresh; holding")
 
+    def _hold_on(self, now_ns: int) -> None:
+        """Hold what the controllers say that they hold, where that is not known, or they began anew since they were told."""
+        if self.plan is None or now_ns < self.plan.end_ns or (held := self.references.held()) is None:
+            return
+        gap = abs(held - self.plan.positions[-1]) * ~self.limits.is_gripper
+        if not self.commands.is_obeyed or gap.max() > SAME_RAD:
+            self.plan, self.commands.is_obeyed = hold(held, now_ns), True
+
+    def _why_far(self, now_ns: int) -> str:
+        """Return why no motion may begin from here by what the controllers hold, "" if it may, or if they do not say."""
+        if self.state is State.FOLLOWING or self.arms.position is None:
+            return ""
+        return self.references.why_far(self.arms.position)
+
     def _held(self, now_ns: int) -> tuple[NDArray[np.float64], bool]:
-        """Where to hold `(D,)`, and whether controllers were commanded there: they hold that, whatever an arm lags or sags.
+        """Where to hold `(D,)`, and whether controllers hold that, for they say so or were commanded there: an arm lags and sags.
 
         Else it is where the arm is measured, outside its limits too: controllers led from there to a limit would leap.
         """
         assert self.arms.position is not None
+        if (held := self.references.held()) is not None:
+            return held, True
         if self.plan is not None and self.commands.is_obeyed and now_ns >= self.plan.end_ns:
             gap = abs(self.plan.positions[-1] - self.arms.position) * ~self.limits.is_gripper
             if gap.max() < self.gate.options.max_tracking_error:
@@ -557,6 +594,8 @@ class Bridge:
 
     def _why_not_here(self, now_ns: int) -> str:
         """Return why the arms cannot be held where they are, "" if they can."""
+        if why := self._why_far(now_ns):
+            return why
         position, is_there = self._held(now_ns)
         if not is_there and (why := self.arms.why_outside(position)):
             return why
