@@ -112,7 +112,7 @@ def test_reference_counts_only_whole_fresh_at_rest_and_of_one_publisher(guarded:
 
     assert tell()
     assert not tell(velocity=0.1)
-    assert not tell(joints=first.joints[1:] + ("other",))
+    assert not tell(joints=(*first.joints[1:], "other"))
     assert not tell(at=np.nan)
     assert tell()
     now_ns[0] += round((FRESH_S + 0.1) * 1e9)

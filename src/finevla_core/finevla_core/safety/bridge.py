@@ -579,7 +579,7 @@ class Bridge:
         return self.references.why_far(self.arms.position)
 
     def _held(self, now_ns: int) -> tuple[NDArray[np.float64], bool]:
-        """Where to hold `(D,)`, and whether controllers hold that, for they say so or were commanded there: an arm lags and sags.
+        """Where to hold `(D,)`, and whether controllers hold that, whatever an arm lags or sags: they say so, or were told.
 
         Else it is where the arm is measured, outside its limits too: controllers led from there to a limit would leap.
         """
