@@ -69,16 +69,16 @@ def test_hold_after_a_stop_is_where_the_controllers_say(guarded: Guarded, sag_ra
 
 
 def test_nothing_begins_where_the_arms_are_far_from_what_their_controllers_hold(guarded: Guarded) -> None:
-    driven = beside(guarded, 0.15)
-    guarded.tell_held(driven.bridge, guarded.home)
+    driven, far = beside(guarded, 0.0), guarded.home + 0.3 * ~guarded.limits.is_gripper
+    guarded.tell_held(driven.bridge, far)
     driven.bridge.on_chunk(guarded.chunk(driven.now_ns - 50 * MS, instruction_id="x"), driven.now_ns)
     assert driven.bridge.counts.rejected == {"robot.unready": 1}
-    assert "is measured -0.15 rad from where its controller holds it" in driven.bridge.take()[1][-1].text
+    assert "is measured -0.30 rad from where its controller holds it" in driven.bridge.take()[1][-1].text
     assert driven.bridge.state is State.HOLDING
     assert driven.sent == []
     driven.bridge.on_stop(driven.now_ns, "stop", "stop")
     driven.run(driven.now_ns + 1000 * MS)
-    guarded.tell_held(driven.bridge, guarded.home)
+    guarded.tell_held(driven.bridge, far)
     assert "from where its controller holds it" in driven.bridge.reset(driven.now_ns)[1]
 
 
@@ -101,7 +101,7 @@ def test_controllers_that_were_started_again_at_rest_are_followed_from_where_the
 
 def test_reference_counts_only_whole_fresh_at_rest_and_of_one_publisher(guarded: Guarded) -> None:
     now_ns = [0]
-    told = ControllerReferences(guarded.embodiment, guarded.limits, lambda: now_ns[0])
+    told = ControllerReferences(guarded.embodiment, guarded.limits, 0.25, lambda: now_ns[0])
     first = guarded.embodiment.controllers[0]
 
     def tell(velocity: float = 0.0, joints: tuple[str, ...] = first.joints, number: int = 0, at: float = 0.1) -> bool:

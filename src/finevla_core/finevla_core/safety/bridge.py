@@ -93,7 +93,7 @@ class Bridge:
         self.time = Timekeeper(options.asleep_s, options.back_s, steady_ns)
         self.authority = CommandAuthority(options.authority_timeout_s)
         reach_rad = gate_options.max_tracking_error
-        self.references = ControllerReferences(embodiment, self.limits, steady_ns)
+        self.references = ControllerReferences(embodiment, self.limits, reach_rad, steady_ns)
         self.arms = MeasuredArms(embodiment, self.limits, options.state_timeout_s, reach_rad, steady_ns)
         self.is_stepping = False
         self.waiting: Waiting | None = None

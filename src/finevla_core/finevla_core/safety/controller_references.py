@@ -16,8 +16,6 @@ from finevla_core.time_units import S_PER_NS
 
 FRESH_S = 0.5  # a controller tells its reference each cycle; on a busy machine with gaps of up to 0.57 s (measured)
 REST_RAD_S = 1e-3
-# Farther from its controller's reference no arm sags: one of the two is wrong, or something holds the arm.
-NEAR_RAD = 0.1
 
 
 @dataclass(frozen=True)
@@ -28,10 +26,13 @@ class _Told:
 
 
 class ControllerReferences:
-    """The newest reference of each controller, by the steady clock."""
+    """The newest reference of each controller, by the steady clock.
 
-    def __init__(self, embodiment: Embodiment, limits: Limits, steady_ns: Callable[[], int]) -> None:
-        self.embodiment, self.limits, self._steady_ns = embodiment, limits, steady_ns
+    Arms measured more than `reach_rad` from theirs do not sag: one of the two is wrong, or something holds the arm.
+    """
+
+    def __init__(self, embodiment: Embodiment, limits: Limits, reach_rad: float, steady_ns: Callable[[], int]) -> None:
+        self.embodiment, self.limits, self.reach_rad, self._steady_ns = embodiment, limits, reach_rad, steady_ns
         self._joints = {c.name: c.joints for c in embodiment.controllers}
         self._told: dict[str, _Told] = {}
         self._counters = {c.name: CounterWatch(steady_ns) for c in embodiment.controllers}
@@ -82,7 +83,7 @@ class ControllerReferences:
             return ""
         gap = (measured - held) * ~self.limits.is_gripper
         i = int(abs(gap).argmax())
-        if abs(gap[i]) <= NEAR_RAD:
+        if abs(gap[i]) <= self.reach_rad:
             return ""
         return (
             f"{self.embodiment.names[i]} is measured {gap[i]:+.2f} rad from where its controller holds it; see what keeps"
