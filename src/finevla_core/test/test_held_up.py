@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import numpy as np
 import pytest
-from commanded import MOST_ACCELERATION, MS, START, STATE_NS, TICK_NS, DrivenBridge
+from commanded import MS, START, STATE_NS, TICK_NS, DrivenBridge
 from guarded_arms import Guarded
 
 from finevla_core.joint_trajectory_controller import PERIOD_NS
@@ -76,7 +76,7 @@ class HeldUp(DrivenBridge):
             w.on_status(int(self.bridge.state), 1, self.now_ns)
         w.on_policy(self.now_ns // MS, self.now_ns)
         w.on_chunk(self.now_ns)
-        w.on_observation({c: self.now_ns for c in self.embodiment.camera_names}, self.start, self.now_ns)
+        w.on_observation(dict.fromkeys(self.embodiment.camera_names, self.now_ns), self.start, self.now_ns)
         w.tick(self.now_ns, self.now_ns)
         asks, trajectories, events = w.take()
         for t in trajectories:
