@@ -99,6 +99,42 @@ def test_controllers_that_were_started_again_at_rest_are_followed_from_where_the
     assert driven.arms.shares(began_ns + 20 * MS).acceleration <= MOST_ACCELERATION
 
 
+class Telling(DrivenBridge):
+    """Its controllers say in each tick what they command."""
+
+    def flush(self) -> None:
+        super().flush()
+        for c in self.embodiment.controllers:
+            played = self.arms.played[c.name]
+            position = played.sample(self.now_ns)
+            self.bridge.on_reference(c.name, c.joints, position.tolist(), played.velocity.tolist())
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_controller_activated_anew_in_mid_motion_is_a_stop_and_makes_no_step(
+    guarded: Guarded, is_restarted: bool
+) -> None:
+    run = Telling(guarded.embodiment, guarded.envelope, guarded.home)
+    run.run(START + 200 * MS)
+    chunk = guarded.chunk(run.now_ns - 50 * MS, amplitude=0.5, instruction_id="x")
+    run.bridge.on_chunk(chunk, run.now_ns)
+    run.run(run.now_ns + 500 * MS)
+    anew = guarded.embodiment.controllers[0]
+    if is_restarted:
+        run.arms.played[anew.name].hold(run.arms.played[anew.name].sample(run.now_ns).copy())
+    began_ns = run.now_ns
+    run.run(began_ns + 3000 * MS)
+    if not is_restarted:
+        assert run.bridge.state is State.HOLDING
+        return
+    assert run.bridge.state is State.STOPPED
+    assert f"{anew.name} holds" in run.bridge.reason
+    # The one that was activated anew stopped dead, which is its own doing; all others brake, and it makes no step.
+    assert run.arms.shares(began_ns + 30 * MS).acceleration <= MOST_ACCELERATION
+    done, text = run.bridge.reset(run.now_ns)
+    assert done, text
+
+
 def test_reference_counts_only_whole_fresh_at_rest_and_of_one_publisher(guarded: Guarded) -> None:
     now_ns = [0]
     told = ControllerReferences(guarded.embodiment, guarded.limits, 0.25, lambda: now_ns[0])

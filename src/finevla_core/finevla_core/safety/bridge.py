@@ -30,6 +30,7 @@ from finevla_core.safety.joint_state_filter import MeasuredArms
 from finevla_core.safety.overslept_plan import OversleptPlan
 from finevla_core.safety.plan import Plan, hold, stop
 from finevla_core.safety.plan_approval import Waiting, is_same_motion
+from finevla_core.safety.plan_tracking import least_speeds
 from finevla_core.safety.publisher_monitor import CounterWatch
 from finevla_core.stop_words import StopUtterance
 from finevla_core.time_units import S_PER_NS
@@ -40,6 +41,7 @@ NOT_COUNTED = frozenset(
 )
 UNREADY = (State.DISABLED, State.STOPPED)  # in these nothing that is said or sent counts
 ADOPT_ADVICE = "if it is true: finevla adopt (service safety/adopt)"
+STILL_RAD_S = 0.1  # a controller that rests while it was led on faster than that does not do what it was told
 SAME_RAD = 1e-3  # a controller that holds something farther from where it was commanded was started again
 SELDOM_S = 1.0  # how often joint states that do not count are told
 TOLD_AGAIN_S = 10.0  # and what asks for a stop that is on already
@@ -364,7 +366,9 @@ class Bridge:
             self._withdraw(self.waiting)
         if self.state is not State.FOLLOWING or self.plan is None or self.arms.position is None:
             return
-        if why := self.why_unready():
+        if still := self._held_still(now_ns):
+            self._stop(now_ns, "controllers.still", still)
+        elif why := self.why_unready():
             self._stop(now_ns, "robot.unready", why)
             self.commands.is_obeyed = False
         elif missing := self.heartbeats.missing():
@@ -575,6 +579,34 @@ class Bridge:
         gap = abs(held - self.plan.positions[-1]) * ~self.limits.is_gripper
         if not self.commands.is_obeyed or gap.max() > SAME_RAD:
             self.plan, self.commands.is_obeyed = hold(held, now_ns), True
+
+    def _held_still(self, now_ns: int) -> str:
+        """Return which controller says that it rests although it was led on, "" if none does; the plan then rests there too.
+
+        One that was activated anew in mid-motion has forgotten what it was told. Whatever it is told next begins where it is.
+        """
+        resting = self.references.resting()
+        if self.plan is None or not resting or self.commands.is_leading(now_ns):
+            return ""
+        speeds, why = least_speeds(self.plan, now_ns) * ~self.limits.is_gripper, ""
+        positions, velocities = self.plan.positions.copy(), self.plan.velocities.copy()
+        values = self.embodiment.to_values([
+            next((places[joint] for places in resting.values() if joint in places), 0.0)
+            for joint in self.embodiment.joints
+        ])  # fmt: skip
+        for controller, places in resting.items():
+            columns = [self.embodiment.joints.index(joint) for joint in places]
+            fastest = max(columns, key=lambda i: speeds[i])
+            if speeds[fastest] < STILL_RAD_S:
+                continue
+            positions[:, columns], velocities[:, columns] = values[columns], 0.0
+            why = (
+                f"{controller} holds {self.embodiment.names[fastest]} still although it was told to move it; it was"
+                " activated anew, or does not take what it is told: see its log"
+            )
+        if why:
+            self.plan = replace(self.plan, positions=positions, velocities=velocities)
+        return why
 
     def _why_far(self, now_ns: int) -> str:
         """Return why no motion may begin from here by what the controllers hold, "" if it may, or if they do not say."""

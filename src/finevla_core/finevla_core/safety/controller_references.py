@@ -15,6 +15,7 @@ from finevla_core.safety.publisher_monitor import CounterWatch
 from finevla_core.time_units import S_PER_NS
 
 FRESH_S = 0.5  # a controller tells its reference each cycle; on a busy machine with gaps of up to 0.57 s (measured)
+NOW_S = 0.1  # of arms in motion it tells something for so long
 REST_RAD_S = 1e-3
 
 
@@ -23,6 +24,7 @@ class _Told:
     heard_ns: int
     positions: dict[str, float]
     is_at_rest: bool
+    has_speed: bool
 
 
 class ControllerReferences:
@@ -56,7 +58,7 @@ class ControllerReferences:
             return
         is_at_rest = max(map(abs, velocities), default=0.0) < REST_RAD_S
         places = dict(zip(joints, map(float, positions), strict=True))
-        self._told[controller] = _Told(self._steady_ns(), places, is_at_rest)
+        self._told[controller] = _Told(self._steady_ns(), places, is_at_rest, len(velocities) > 0)
 
     def forget(self) -> None:
         """Somebody told a controller something: what they said before is over."""
@@ -73,6 +75,15 @@ class ControllerReferences:
         if not all(joint in places for joint in self.embodiment.joints):
             return None
         return self.embodiment.to_values([places[joint] for joint in self.embodiment.joints])
+
+    def resting(self) -> dict[str, dict[str, float]]:
+        """Which controllers say just now that they do not move, by name: the positions (rad, m) of their joints."""
+        now_ns = self._steady_ns()
+        return {
+            controller: told.positions
+            for controller, told in self._told.items()
+            if told.has_speed and told.is_at_rest and (now_ns - told.heard_ns) * S_PER_NS < NOW_S
+        }
 
     def why_far(self, measured: NDArray[np.float64]) -> str:
         """Return why nothing may begin where arms are measured at `measured` `(D,)`, "" if the references are near or unknown.

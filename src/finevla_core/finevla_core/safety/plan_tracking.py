@@ -33,6 +33,12 @@ def is_followed_closely(
     return bool((off * is_arm).max(initial=0.0) < ON_PLAN_RAD and (off_speed * is_arm).max(initial=0.0) < SAME_RAD_S)
 
 
+def least_speeds(plan: Plan, at_ns: int) -> NDArray[np.float64]:
+    """Return how fast `plan` moves each value `(D,)` at least, all the time that an arm may be late by."""
+    times_ns = np.linspace(at_ns - LATE_ARM_NS, at_ns, 7).astype(np.int64)
+    return np.asarray(np.min([abs(plan.at(int(t))[1]) for t in times_ns], axis=0))
+
+
 def plan_followed(
     plans: Sequence[Plan], measured: NDArray[np.float64], is_arm: NDArray[np.bool_], at_ns: int
 ) -> Plan | None:
