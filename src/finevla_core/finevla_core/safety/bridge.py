@@ -28,7 +28,7 @@ from finevla_core.safety.instruction_in_force import MAX_ID, Mandate, is_motion
 from finevla_core.safety.joining import ENSEMBLED
 from finevla_core.safety.joint_state_filter import MeasuredArms
 from finevla_core.safety.overslept_plan import OversleptPlan
-from finevla_core.safety.plan import Plan, hold, stop
+from finevla_core.safety.plan import Plan, hold, rested, stop
 from finevla_core.safety.plan_approval import Waiting, is_same_motion
 from finevla_core.safety.plan_tracking import least_speeds
 from finevla_core.safety.publisher_monitor import CounterWatch
@@ -444,7 +444,10 @@ class Bridge:
             # Controllers that hold something else are led onto a plan that rests: told so twice, they make no other motion.
             is_led=not self.commands.is_obeyed,
         )
-        return self.gate.check(chunk, context)
+        result = self.gate.check(chunk, context)
+        if not wait_ns or isinstance(result, Rejection):
+            return result
+        return replace(result, plan=rested(result.plan, now_ns - wait_ns))
 
     def _refuse(self, chunk: ActionChunk, why: Rejection, now_ns: int) -> None:
         self.counts.rejected[why.code] += 1
