@@ -226,7 +226,15 @@ class Driven:
         self.traces: list[dict[str, Trace]] = []
         self.number = self.words = 0
         self.run(0.05)
+        self.tell_held()
+        self.run(0.05)
         self.say()
+
+    def tell_held(self) -> None:
+        """What the controllers hold, as they say it; else the first motion would begin later."""
+        for name, trace in self.traces[-1].items():
+            joints = next(c.joints for c in self.robot.controllers if c.name == name)
+            self.bridge.on_reference(name, joints, trace.positions[-1].tolist(), trace.velocities[-1].tolist())
 
     def run(self, seconds: float) -> None:
         """Time passes; ten times a second the bridge is told where the arms are and asked for what is due."""

@@ -150,7 +150,7 @@ class DrivenBridge:
     """A bridge that holds `start` `(D,)` with instruction "x", and its controllers; `run` lets time pass for both.
 
     Its clock stands between two milliseconds; cycles, ticks and joint states have phases of their own (`phases_ns`).
-    Joint states say what was commanded `lag_ns` ago.
+    Joint states say what was commanded `lag_ns` ago, less `sag` (a number, or one for each value).
     """
 
     embodiment: Embodiment
@@ -161,6 +161,7 @@ class DrivenBridge:
     state_ns: int = STATE_NS
     lag_ns: int = 0
     options: BridgeOptions = field(default_factory=BridgeOptions)
+    sag: float | NDArray[np.float64] = 0.0
 
     def __post_init__(self) -> None:
         self.now_ns = START
@@ -208,5 +209,5 @@ class DrivenBridge:
         return self.bridge.state in READY
 
     def _feel(self) -> None:
-        positions = self.embodiment.to_positions(self.arms.values(self.lag_ns)).tolist()
+        positions = self.embodiment.to_positions(self.arms.values(self.lag_ns) - self.sag).tolist()
         self.bridge.on_joint_state(self.now_ns, self.embodiment.joints, positions, self.now_ns)

@@ -39,15 +39,23 @@ class Guarded:
         return np.tile(HOME, len(self.embodiment.names) // 7)
 
     def bridge(self, steady_ns: Callable[[], int] = time.monotonic_ns, **options: object) -> Bridge:
-        """A bridge that holds at home, with instruction 'now' active."""
+        """A bridge that holds at home, as the controllers say that they do, with instruction 'now' active."""
         chosen = BridgeOptions(**options)  # type: ignore[arg-type]
         bridge = Bridge(self.embodiment, self.envelope, GateOptions(), chosen, steady_ns=steady_ns)
+        self.tell_held(bridge, self.home)
         self.feel(bridge, self.home, START)
+        bridge.references.forget()  # they say no more: a test has the arms elsewhere soon
         bridge.on_instruction("now", START)
         return bridge
 
     def feel(self, bridge: Bridge, values: np.ndarray, now_ns: int) -> None:
         bridge.on_joint_state(now_ns, self.embodiment.joints, list(self.embodiment.to_positions(values)), now_ns)
+
+    def tell_held(self, bridge: Bridge, values: np.ndarray) -> None:
+        """The controllers say that they hold `values` (D,)."""
+        at = dict(zip(self.embodiment.joints, self.embodiment.to_positions(values).tolist(), strict=True))
+        for c in self.embodiment.controllers:
+            bridge.on_reference(c.name, c.joints, [at[joint] for joint in c.joints], [0.0] * len(c.joints))
 
     def chunk(self, stamp_ns: int = START, amplitude: float = 0.15, **changes: object) -> ActionChunk:
         """A smooth chunk from home: every arm joint moves by `amplitude` within the horizon."""

@@ -177,7 +177,10 @@ def _safety_side(robot: Embodiment) -> Iterator[Member]:
             ),
             serves=tuple(f"safety/{name}" for name in BRIDGE_SERVICES),
         ),
-        Rights(calls=("controller_manager/list_controllers",)),
+        Rights(
+            subscribes=tuple(f"{controller.name}/controller_state" for controller in robot.controllers),
+            calls=("controller_manager/list_controllers",),
+        ),
         bare_nodes=("safety_bridge", "safety_bridge_stop", "safety_bridge_words", "safety_bridge_chunks"),
     )
     yield Member(

@@ -18,6 +18,7 @@ from std_msgs.msg import Bool, Empty, String
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
+from finevla_control.controller_reference_watch import ControllerReferenceWatch
 from finevla_control.event_logging import EventLog
 from finevla_control.robot_description_watch import RobotWatch
 from finevla_control.separate_listener import SeparateListener
@@ -133,6 +134,8 @@ class SafetyBridge(LastingNode):
         self.listeners = [self._listen_for_stops(), words, self._listen_for_chunks()]
         self._listen()
         self.robot_watch = RobotWatch(self, words, self.robot_check, manager)
+        held = list(self.controllers) if manager else []
+        self.reference_watch = ControllerReferenceWatch(self, held, self.bridge.on_reference)
         # By the steady clock: simulated time may run slowly, or stand still, and the watchdog still wants to hear this node.
         self.create_timer(TICK_S, self._on_tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._publish_status()
@@ -346,6 +349,7 @@ class SafetyBridge(LastingNode):
         now_s = time.monotonic()
         deaf = [listener.name for listener in self.listeners if listener.check(now_s)]
         with self.lock:
+            self.reference_watch.look()
             self.bridge.tick(self._now_ns())
             if deaf:
                 text = f"the thread that hears {' and '.join(deaf)} hangs; start the bridge again"

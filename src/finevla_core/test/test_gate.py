@@ -36,7 +36,7 @@ def test_commands_carry_positions_velocities_and_end_with_zero_velocity(guarded:
     for command in commands:
         assert command.start_ns == START + SECOND // 20
         assert (np.diff(command.times_s) > 0).all()
-        assert command.times_s[0] > 0
+        assert command.times_s[0] == 0
         assert np.allclose(command.velocities[-1], 0)
 
 
@@ -190,12 +190,14 @@ def test_chunk_after_a_slowed_one_is_tried_a_little_slower_than_that_was_allowed
 
 def test_chunk_that_comes_while_the_controllers_are_led_onto_the_first_is_no_fault(guarded: Guarded) -> None:
     bridge = guarded.bridge()
+    bridge.commands.is_obeyed = False
     bridge.on_chunk(guarded.chunk(), START + SECOND // 20)
     for k in range(20):
-        bridge.on_chunk(guarded.chunk(START + k + 1), START + SECOND // 20 + (k + 1) * SECOND // 1000)
+        bridge.on_chunk(guarded.chunk(START + k + 1), START + SECOND // 20 + (k + 1) * SECOND // 100)
     assert bridge.counts.accepted == 1
     assert bridge.counts.rejected == {"chunk.leading": 20}
-    bridge.on_chunk(guarded.chunk(START + SECOND // 100), START + SECOND // 10)
+    later = START + SECOND // 20 + bridge.commands.lead_ns
+    bridge.on_chunk(guarded.chunk(later - SECOND // 20), later)
     assert bridge.counts.accepted == 2
 
 
@@ -236,16 +238,18 @@ def test_plan_that_is_left_later_goes_on_for_half_a_row_more(guarded: Guarded) -
 def test_what_a_chunk_becomes_at_rest_does_not_depend_on_whether_the_controllers_were_told_to_hold(
     guarded: Guarded,
 ) -> None:
-    """Its sender cannot know that, and foresees the plan."""
+    """Its sender cannot know that, and foresees the plan; what controllers must be led onto begins later, and is the same."""
     bridges = [guarded.bridge(), guarded.bridge()]
-    bridges[1].commands.is_obeyed = True
+    bridges[0].commands.is_obeyed = False
+    waits_ns = [bridge.commands.wait_ns for bridge in bridges]
     for bridge in bridges:
         bridge.on_chunk(guarded.chunk(), START + SECOND // 20)
     told, held = (bridge.plan for bridge in bridges)
     assert told is not None
     assert held is not None
-    assert (told.times_ns == held.times_ns).all()
-    assert (told.positions == held.positions).all()
+    assert (told.times_ns[1:] - waits_ns[0] == held.times_ns - waits_ns[1]).all()
+    assert (told.positions[1:] == held.positions).all()
+    assert (told.positions[0] == held.positions[0]).all()
 
 
 def test_late_chunk_is_joined_by_its_rows_to_come(guarded: Guarded) -> None:

@@ -29,6 +29,7 @@ from finevla_interfaces import msg
 from finevla_ros.flood_watch import FloodWatch
 from finevla_ros.memory_return import PROCESS
 from finevla_ros.topic_publishers import publishers_of
+from finevla_ros.unlocked_take import BOUND, HugeMessage
 
 Info = Mapping[str, int]
 KIB = 1024
@@ -144,10 +145,10 @@ def subscribe(
         if sentence := refusals.note(why, time.monotonic()):
             say(sentence)
 
-    def on_bytes(data: bytes, info: Info) -> None:
+    def on_bytes(data: bytes | HugeMessage, info: Info) -> None:
         if flood is not None and tell_flood is not None and (sentence := flood.note(time.monotonic())):
             tell_flood(sentence)
-        if len(data) > bound:
+        if isinstance(data, HugeMessage) or len(data) > bound:
             PROCESS.note_huge(time.monotonic())
             return refuse(f"it has {len(data)} bytes, {bound} are allowed")
         try:
@@ -156,9 +157,11 @@ def subscribe(
         except Unreadable as error:
             return refuse(str(error))
 
-    return node.create_subscription(
+    made = node.create_subscription(
         kind, topic, on_bytes, profile, raw=True, event_callbacks=event_callbacks, callback_group=callback_group
     )
+    setattr(made, BOUND, bound)
+    return made
 
 
 def subscribe_both(

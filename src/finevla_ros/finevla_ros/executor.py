@@ -7,12 +7,20 @@ from typing import Any
 
 from rclpy._rclpy_pybind11 import InvalidHandle
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
-from rclpy.executors import Executor, ShutdownException, SingleThreadedExecutor, TimeoutException
+from rclpy.executors import (
+    Executor,
+    ShutdownException,
+    SingleThreadedExecutor,
+    TimeoutException,
+    await_or_execute,
+)
 from rclpy.logging import get_logger
+from rclpy.subscription import Subscription
 from rclpy.task import Task
 
 from finevla_ros.bounded_subscriptions import RefusalCounter
 from finevla_ros.memory_return import PROCESS
+from finevla_ros.unlocked_take import take_bytes
 
 MOST_ASIDE = 16  # threads: requests that come faster than they are answered wait in the middleware, or are lost there
 
@@ -57,7 +65,7 @@ class _LastingExecutor(Executor):
         self._refusals = RefusalCounter("a topic or a service", "message")
 
     def _take_subscription(self, sub: Any) -> Any:
-        return self._taken(super()._take_subscription, sub)
+        return self._taken(_take_raw if sub.raw else super()._take_subscription, sub)
 
     def _take_service(self, srv: Any) -> Any:
         return self._taken(super()._take_service, srv)
@@ -83,6 +91,23 @@ class _LastingExecutor(Executor):
             if sentence := self._refusals.note(why, now_s):
                 get_logger("executor").warning(sentence)
             return None
+
+
+def _take_raw(sub: Any) -> Any:
+    """What rclpy's executor does with a raw subscription, but without the interpreter's lock."""
+    try:
+        with sub.handle:
+            taken = take_bytes(sub)
+    except InvalidHandle:  # destroyed meanwhile
+        return None
+    if taken is None:
+        return None
+    arguments = taken[:1] if sub._callback_type is Subscription.CallbackType.MessageOnly else taken
+
+    async def execute() -> None:
+        await await_or_execute(sub.callback, *arguments)
+
+    return execute
 
 
 class OneThreadExecutor(_LastingExecutor, SingleThreadedExecutor):

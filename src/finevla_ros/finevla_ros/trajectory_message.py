@@ -18,6 +18,7 @@ from finevla_core.safety.message_seal import Sender, TrajectoryCheck
 from finevla_core.time_units import NS_PER_S
 from finevla_ros import qos
 from finevla_ros.bounded_subscriptions import MOST_BYTES
+from finevla_ros.unlocked_take import BOUND, HugeMessage
 
 PLAIN_CDR = b"\x00\x01"  # little-endian, version 1: how all middlewares send messages of ours
 HEADER = 4  # bytes before the fields, from which alignment counts
@@ -136,9 +137,9 @@ class _Reader:
         return taken
 
 
-def read_trajectory(data: bytes) -> TrajectoryMessage | None:
+def read_trajectory(data: bytes | HugeMessage) -> TrajectoryMessage | None:
     """What a serialized trajectory says; None if it is none, or a larger one than anybody of ours sends."""
-    if len(data) > MOST_BYTES[JointTrajectory]:
+    if isinstance(data, HugeMessage) or len(data) > MOST_BYTES[JointTrajectory]:
         return None
     try:
         return TrajectoryMessage.read(data)
@@ -154,14 +155,14 @@ def _converted(data: bytes) -> TrajectoryMessage | None:
 
 
 def judge(
-    check: TrajectoryCheck, controller: str, data: bytes, clock_ns: int
+    check: TrajectoryCheck, controller: str, data: bytes | HugeMessage, clock_ns: int
 ) -> tuple[TrajectoryMessage | None, Sender]:
     """What a serialized trajectory says, None if nothing that can be read, and who sent it."""
     heard = read_trajectory(data)
     if heard is None:
         return None, Sender(why=f"its {len(data)} bytes cannot be read")
     sender = check.heard(controller, heard.tag, heard.content, heard.stamp_ns, clock_ns)
-    if sender.why and (again := _converted(data)) not in (None, heard):
+    if isinstance(data, bytes) and sender.why and (again := _converted(data)) not in (None, heard):
         heard = again  # a middleware that lays messages out differently
         assert heard is not None
         sender = check.heard(controller, heard.tag, heard.content, heard.stamp_ns, clock_ns)
@@ -185,6 +186,7 @@ def listen_to_controllers(
 
     for name in controllers:
         topic = topic_of(f"{name}/joint_trajectory")
-        node.create_subscription(
+        made = node.create_subscription(
             JointTrajectory, topic, hearing(name), qos.ALL, raw=True, event_callbacks=event_callbacks
         )
+        setattr(made, BOUND, MOST_BYTES[JointTrajectory])

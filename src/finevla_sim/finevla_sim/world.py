@@ -81,6 +81,10 @@ class World:
         """Return the measured joint velocities `(D,)`, rad/s and m/s."""
         return self.data.qvel[self._v].copy()
 
+    def position_targets(self) -> NDArray[np.float64]:
+        """Return what the position servos hold, or go to, `(D,)`, rad and m."""
+        return self.data.ctrl.copy()
+
     def set_targets(self, values: ArrayLike) -> None:
         """Set the position servos' targets `(D,)`, given as values."""
         self.data.ctrl[:] = self.embodiment.to_positions(values)

@@ -17,7 +17,7 @@ from finevla_core.safety.events import Trajectory
 from finevla_core.safety.foreign_command_motion import StrangerLead
 from finevla_core.safety.limits import Limits
 from finevla_core.safety.plan import Plan, stop
-from finevla_core.safety.plan_tracking import plan_followed
+from finevla_core.safety.plan_tracking import is_followed_closely, plan_followed
 from finevla_core.time_units import S_PER_NS
 
 ELDER_PLANS = 3  # that a controller may be on, for it missed what came later
@@ -25,6 +25,7 @@ ELDER_PLANS = 3  # that a controller may be on, for it missed what came later
 MEASURED_SHARE = 0.5
 MAX_AGE_S = 0.5  # of a measurement that tells anything
 MAX_AHEAD_S = 0.1  # a measurement is carried on along its velocity, but no farther
+LOOK_NS = 20_000_000  # of measurements tell how fast the arms are, after a sleep
 WINDOW_NS = 50_000_000  # over which speed is measured: long against an encoder's noise, short against a stop
 ABSURD = 1.0  # a command this far beyond the limits is not where the arm is, whatever follows it
 REST_EPSILON = 1e-6  # the controller refuses a last point that is faster
@@ -71,6 +72,7 @@ class Brake:
         self._elder: dict[str, tuple[Plan, ...]] = {}  # what it was told before that, newest first
         self._until_ns: dict[str, int] = {}
         self._words: dict[str, tuple[int, list[int], list[list[float]]]] = {}  # the newest trajectory, as it came
+        self._doubted: set[str] = set()  # of `_told`: a sleep ago
         self._before: dict[str, StrangerLead] = {}  # of controllers that a stranger commands
         self.is_disputed = False  # whether two say where the arms are: then neither counts
         self._leapt_ns: int | None = None
@@ -130,12 +132,43 @@ class Brake:
         self._felt.clear()
         self._leads.clear()
         self._told.clear()
+        self._doubted.clear()
         self._elder.clear()
         self._until_ns.clear()
         self._words.clear()
         self._before.clear()
         self._leapt_ns = None
         self._velocity = self._moved = np.zeros(len(self.embodiment.joints))
+
+    def doubt(self) -> None:
+        """Forget what was measured, for it is old; what was told counts again if `looked_anew` finds that it is followed."""
+        self._doubted = set(self._told)
+        self._felt.clear()
+        self._leads.clear()
+        self._elder.clear()
+        self._words.clear()
+        self._before.clear()
+        self._leapt_ns = None
+        self._velocity = self._moved = np.zeros(len(self.embodiment.joints))
+
+    @property
+    def has_looked(self) -> bool:
+        """Whether enough was measured to tell how the arms move."""
+        return bool(self._felt) and self._felt[-1].stamp_ns - self._felt[0].stamp_ns >= LOOK_NS
+
+    def looked_anew(self, now_ns: int, clock_ns: int) -> None:
+        """Believe what was doubted if all arms are measured to follow it, and else forget it; grippers tell nothing."""
+        doubted = self._doubted & self._told.keys()
+        self._doubted = set()
+        if self.is_measured(now_ns) and self.has_looked:
+            felt, arms = self._felt[-1], ~self.limits.is_gripper
+            at_ns = clock_ns - (now_ns - felt.now_ns)
+            by_columns = ((self._told[c], self._columns[c]) for c in doubted)
+            if all(is_followed_closely(t, felt.values[i], self._velocity[i], arms[i], at_ns) for t, i in by_columns):
+                return
+        for controller in doubted:
+            self._told.pop(controller)
+            self._until_ns.pop(controller, None)
 
     def on_command(
         self,
@@ -178,6 +211,7 @@ class Brake:
         is_repeated = self.is_repeated(controller, start_ns, times_ns, positions)
         self._words[controller] = start_ns, list(times_ns), list(map(list, positions))
         replaced = self._told.pop(controller, None)
+        self._doubted.discard(controller)
         if is_strangers or replaced is None:
             self._elder.pop(controller, None)
         elif not is_repeated:

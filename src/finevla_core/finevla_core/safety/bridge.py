@@ -18,6 +18,7 @@ from finevla_core.errors import one_line
 from finevla_core.safety.authority import CommandAuthority
 from finevla_core.safety.bridge_options import BridgeOptions
 from finevla_core.safety.clock_jumps import Timekeeper
+from finevla_core.safety.controller_references import ControllerReferences
 from finevla_core.safety.controller_trajectories import ControllerCommands
 from finevla_core.safety.envelope import Envelope
 from finevla_core.safety.events import MAX_EVENT, MAX_REASON, RESET_ADVICE, Event, State, Trajectory, state_sentence
@@ -26,8 +27,10 @@ from finevla_core.safety.heartbeat_checks import Heartbeats
 from finevla_core.safety.instruction_in_force import MAX_ID, Mandate, is_motion
 from finevla_core.safety.joining import ENSEMBLED
 from finevla_core.safety.joint_state_filter import MeasuredArms
-from finevla_core.safety.plan import Plan, hold, stop
+from finevla_core.safety.overslept_plan import OversleptPlan
+from finevla_core.safety.plan import Plan, hold, rested, stop
 from finevla_core.safety.plan_approval import Waiting, is_same_motion
+from finevla_core.safety.plan_tracking import least_speeds
 from finevla_core.safety.publisher_monitor import CounterWatch
 from finevla_core.stop_words import StopUtterance
 from finevla_core.time_units import S_PER_NS
@@ -38,6 +41,8 @@ NOT_COUNTED = frozenset(
 )
 UNREADY = (State.DISABLED, State.STOPPED)  # in these nothing that is said or sent counts
 ADOPT_ADVICE = "if it is true: finevla adopt (service safety/adopt)"
+STILL_RAD_S = 0.1  # a controller that rests while it was led on faster than that does not do what it was told
+SAME_RAD = 1e-3  # a controller that holds something farther from where it was commanded was started again
 SELDOM_S = 1.0  # how often joint states that do not count are told
 TOLD_AGAIN_S = 10.0  # and what asks for a stop that is on already
 
@@ -83,12 +88,14 @@ class Bridge:
         self.events: list[Event] = []
         self.plan: Plan | None = None
         self._braking: Plan | None = None  # the last plan that was a stop
+        self._overslept: OversleptPlan | None = None
         self.judged: Judged | None = None
         self.mandate = Mandate(steady_ns)
         self.heartbeats = Heartbeats(options.watchdog_timeout_s, options.deadman_timeout_s, steady_ns)
         self.time = Timekeeper(options.asleep_s, options.back_s, steady_ns)
         self.authority = CommandAuthority(options.authority_timeout_s)
         reach_rad = gate_options.max_tracking_error
+        self.references = ControllerReferences(embodiment, self.limits, reach_rad, steady_ns)
         self.arms = MeasuredArms(embodiment, self.limits, options.state_timeout_s, reach_rad, steady_ns)
         self.is_stepping = False
         self.waiting: Waiting | None = None
@@ -142,6 +149,8 @@ class Bridge:
             self._adopt(now_ns)
         elif self.state is not State.STOPPED and (why := self.arms.too_fast()):
             self._stop(now_ns, "state.speed", why)
+        if self._overslept is not None and not why:
+            self._brake_what_goes_on(self._overslept, measured, stamp_ns, now_ns)
         return None
 
     def on_instruction(self, instruction_id: str, now_ns: int, age_s: float = 0.0) -> None:
@@ -187,10 +196,22 @@ class Bridge:
         self._show(chunk, result, now_ns)
         return None
 
+    def on_reference(
+        self,
+        controller: str,
+        joints: Sequence[str],
+        positions: Sequence[float],
+        velocities: Sequence[float] = (),
+        number: int = 0,
+    ) -> None:
+        """What a controller says that it holds, or leads the arm to; `number` as in `on_joint_state`."""
+        self.references.note(controller, joints, positions, velocities, number)
+
     def on_other_command(self) -> None:
         """Somebody else commanded a controller, the watchdog's brake too: what it holds now is not what it was told here."""
         self.commands.is_obeyed = False
         self.commands.forget()
+        self.references.forget()
 
     def on_stop(self, now_ns: int, code: str, text: str) -> None:
         """Come to rest within the limits and stay there until a reset."""
@@ -345,7 +366,9 @@ class Bridge:
             self._withdraw(self.waiting)
         if self.state is not State.FOLLOWING or self.plan is None or self.arms.position is None:
             return
-        if why := self.why_unready():
+        if still := self._held_still(now_ns):
+            self._stop(now_ns, "controllers.still", still)
+        elif why := self.why_unready():
             self._stop(now_ns, "robot.unready", why)
             self.commands.is_obeyed = False
         elif missing := self.heartbeats.missing():
@@ -387,14 +410,19 @@ class Bridge:
             return Rejection(*lost)
         if not self.arms.is_fresh(now_ns):
             return Rejection("state.stale", "the joint state is too old to judge it by")
-        if why := self.why_unready():
+        if why := self.why_unready() or self._why_far(now_ns):
             return Rejection("robot.unready", why)
         if missing := self.heartbeats.missing():
             return Rejection("heartbeat.lost", missing)
-        if self.state is State.FOLLOWING and self.commands.is_leading(now_ns):
+        if self.state is State.FOLLOWING and (self.commands.is_leading(now_ns) or not self.commands.is_obeyed):
             return Rejection(
                 "chunk.leading", "the controllers are only being led onto the motion that has begun; send another"
             )
+        if self.state is State.HOLDING:
+            self._hold_on(now_ns)
+        # What controllers must be led onto begins later, and all of the chunk with it.
+        wait_ns = self.commands.wait_ns
+        now_ns, chunk = now_ns + wait_ns, replace(chunk, stamp_ns=chunk.stamp_ns + wait_ns)
         if self.is_stepping and (self.waiting is not None or self.state is State.FOLLOWING):
             return Rejection("step.waiting", "step mode: another plan waits or is under way")
         is_free = self.authority.is_free(now_ns, self.state is State.FOLLOWING)
@@ -416,7 +444,10 @@ class Bridge:
             # Controllers that hold something else are led onto a plan that rests: told so twice, they make no other motion.
             is_led=not self.commands.is_obeyed,
         )
-        return self.gate.check(chunk, context)
+        result = self.gate.check(chunk, context)
+        if not wait_ns or isinstance(result, Rejection):
+            return result
+        return replace(result, plan=rested(result.plan, now_ns - wait_ns))
 
     def _refuse(self, chunk: ActionChunk, why: Rejection, now_ns: int) -> None:
         self.counts.rejected[why.code] += 1
@@ -433,8 +464,9 @@ class Bridge:
         self.plan, self.judged = judged.plan, judged
         self._last_stamp_ns, self._last_sequence = chunk.stamp_ns, chunk.sequence
         self.authority.moved(chunk.client, now_ns)
-        # An older chunk's times mean nothing any more once the motion runs slower than it was meant.
-        self._recent.append(chunk) if judged.speed_scale == 1.0 else self._recent.clear()
+        # An older chunk's times mean nothing any more once the motion runs slower, or later, than it was meant.
+        is_as_sent = judged.speed_scale == 1.0 and not self.commands.wait_ns
+        self._recent.append(chunk) if is_as_sent else self._recent.clear()
         counts, age_s = self.counts, (now_ns - chunk.stamp_ns) * S_PER_NS
         counts.accepted += 1
         counts.chunk_age_s, counts.chunk_sequence = age_s, chunk.sequence
@@ -543,12 +575,56 @@ class Bridge:
         self._recent.clear()
         self._enter(State.HOLDING, "joint states are fresh; holding")
 
+    def _hold_on(self, now_ns: int) -> None:
+        """Hold what the controllers say that they hold, where that is not known, or they began anew since they were told."""
+        if self.plan is None or now_ns < self.plan.end_ns or (held := self.references.held()) is None:
+            return
+        gap = abs(held - self.plan.positions[-1]) * ~self.limits.is_gripper
+        if not self.commands.is_obeyed or gap.max() > SAME_RAD:
+            self.plan, self.commands.is_obeyed = hold(held, now_ns), True
+
+    def _held_still(self, now_ns: int) -> str:
+        """Return which controller says that it rests although it was led on, "" if none does; the plan then rests there too.
+
+        One that was activated anew in mid-motion has forgotten what it was told. Whatever it is told next begins where it is.
+        """
+        resting = self.references.resting()
+        if self.plan is None or not resting or self.commands.is_leading(now_ns):
+            return ""
+        speeds, why = least_speeds(self.plan, now_ns) * ~self.limits.is_gripper, ""
+        positions, velocities = self.plan.positions.copy(), self.plan.velocities.copy()
+        values = self.embodiment.to_values([
+            next((places[joint] for places in resting.values() if joint in places), 0.0)
+            for joint in self.embodiment.joints
+        ])  # fmt: skip
+        for controller, places in resting.items():
+            columns = [self.embodiment.joints.index(joint) for joint in places]
+            fastest = max(columns, key=lambda i: speeds[i])
+            if speeds[fastest] < STILL_RAD_S:
+                continue
+            positions[:, columns], velocities[:, columns] = values[columns], 0.0
+            why = (
+                f"{controller} holds {self.embodiment.names[fastest]} still although it was told to move it; it was"
+                " activated anew, or does not take what it is told: see its log"
+            )
+        if why:
+            self.plan = replace(self.plan, positions=positions, velocities=velocities)
+        return why
+
+    def _why_far(self, now_ns: int) -> str:
+        """Return why no motion may begin from here by what the controllers hold, "" if it may, or if they do not say."""
+        if self.state is State.FOLLOWING or self.arms.position is None:
+            return ""
+        return self.references.why_far(self.arms.position)
+
     def _held(self, now_ns: int) -> tuple[NDArray[np.float64], bool]:
-        """Where to hold `(D,)`, and whether controllers were commanded there: they hold that, whatever an arm lags or sags.
+        """Where to hold `(D,)`, and whether controllers hold that, whatever an arm lags or sags: they say so, or were told.
 
         Else it is where the arm is measured, outside its limits too: controllers led from there to a limit would leap.
         """
         assert self.arms.position is not None
+        if (held := self.references.held()) is not None:
+            return held, True
         if self.plan is not None and self.commands.is_obeyed and now_ns >= self.plan.end_ns:
             gap = abs(self.plan.positions[-1] - self.arms.position) * ~self.limits.is_gripper
             if gap.max() < self.gate.options.max_tracking_error:
@@ -557,6 +633,8 @@ class Bridge:
 
     def _why_not_here(self, now_ns: int) -> str:
         """Return why the arms cannot be held where they are, "" if they can."""
+        if why := self._why_far(now_ns):
+            return why
         position, is_there = self._held(now_ns)
         if not is_there and (why := self.arms.why_outside(position)):
             return why
@@ -593,11 +671,24 @@ class Bridge:
         """
         if self.plan is None or self.plan is self._braking or self.state is not State.FOLLOWING:
             return
-        if self.time.lost(now_ns):
+        if lost := self.time.lost(now_ns):
             self.commands.forget()  # said again, it would undo the watchdog's stop
+            if lost[0] == "bridge.asleep" and self.commands.is_obeyed:
+                self._overslept = OversleptPlan(self.plan, now_ns)
         else:
             self.plan = self._braking = stop(self.plan, now_ns, self.limits)
             self._command(now_ns)
+
+    def _brake_what_goes_on(
+        self, overslept: OversleptPlan, measured: NDArray[np.float64], stamp_ns: int, now_ns: int
+    ) -> None:
+        """After a sleep, stop what the arms are measured to go on with, unless somebody else has told the controllers."""
+        is_ours = self.commands.is_obeyed and self.plan is overslept.plan
+        if is_ours and overslept.is_followed(measured, stamp_ns, ~self.limits.is_gripper):
+            self.plan = self._braking = stop(overslept.plan, now_ns, self.limits)
+            self._command(now_ns)
+        if overslept.is_over or not is_ours:
+            self._overslept = None
 
     def _watch_clock(self, now_ns: int) -> None:
         if now_ns < self._now_ns - self.options.clock_jump_s / S_PER_NS:

@@ -10,9 +10,21 @@ from finevla_core.safety.limits import Limits
 from finevla_core.safety.plan import Plan
 from finevla_core.time_units import S_PER_NS
 
-# Until a controller that holds something else is on the plan: shorter than chunks are apart, so that the next one finds it
-# there, and long enough for the few milliradians that an arm sags to be no jerk.
+# So long a plan that begins at rest stays there, and so long a controller that is elsewhere in mid-motion, for a stranger
+# led it, is led onto the bridge's stop: of all that was commanded that must end soonest.
 LEAD_NS = 45_000_000
+# Arms at rest sag by so much at most below what their controllers hold.
+SAG_RAD = 0.03
+
+
+def lead_ns(limits: Limits) -> int:
+    """How long a controller that rests up to `SAG_RAD` from a plan is led onto it, for no acceleration beyond the limits.
+
+    It goes there on one cubic, whose acceleration is 6 d / t^2 at its ends. The second word, which says the same some cycles
+    later, finds it under way, and a controller goes on from its last command as if that were a cycle old: 18 d / t^2 more.
+    """
+    hardest = float(limits.acceleration[~limits.is_gripper].min(initial=np.inf))
+    return max(LEAD_NS, round(float(np.sqrt(24 * SAG_RAD / hardest)) / S_PER_NS))
 
 
 class ControllerCommands:
@@ -25,17 +37,25 @@ class ControllerCommands:
         self.embodiment, self.limits, self.say_again_s = embodiment, limits, say_again_s
         self.is_obeyed = False
         self._controllers = tuple(c.name for c in embodiment.controllers)
+        self.lead_ns = lead_ns(limits)
         self._said: list[Trajectory] = []
         self._again: list[Trajectory] = []  # what they are to be told once more, and when
         self._again_ns = self._led_until_ns = 0
 
+    @property
+    def wait_ns(self) -> int:
+        """How much later than now a plan is to begin: what controllers must be led onto rests until they are there."""
+        return 0 if self.is_obeyed else self.lead_ns - LEAD_NS
+
     def say(self, plan: Plan, now_ns: int) -> None:
         """Tell them `plan`, now and once more."""
         continues = self.is_obeyed and not self.is_leading(now_ns)
+        controllers, lead_ns, start_ns = self._controllers if continues else (), LEAD_NS, int(plan.times_ns[0])
         if not continues:
-            self._led_until_ns = int(plan.times_ns[0]) + LEAD_NS
-        controllers = self._controllers if continues else ()
-        self._again = trajectories(plan, self.embodiment, self.limits, controllers, LEAD_NS)
+            rests = not plan.at(now_ns)[1].any()
+            self._led_until_ns = now_ns + self.lead_ns if rests else start_ns + LEAD_NS
+            lead_ns = self._led_until_ns - start_ns
+        self._again = trajectories(plan, self.embodiment, self.limits, controllers, lead_ns)
         self._again_ns = now_ns + round(self.say_again_s / S_PER_NS)
         self._said += self._again
         self.is_obeyed = True

@@ -129,6 +129,15 @@ def hold(position: NDArray[np.float64], now_ns: int) -> Plan:
     return Plan(np.array([now_ns], np.int64), position[None].astype(np.float64), np.zeros((1, position.size)))
 
 
+def rested(plan: Plan, from_ns: int) -> Plan:
+    """`plan`, which begins at rest, from an earlier time on, at rest until it begins."""
+    return Plan(
+        np.concatenate([[from_ns], plan.times_ns]).astype(np.int64),
+        np.concatenate([plan.positions[:1], plan.positions]),
+        np.concatenate([np.zeros_like(plan.velocities[:1]), plan.velocities]),
+    )
+
+
 def stop(plan: Plan, now_ns: int, limits: Limits) -> Plan:
     """From `plan` at `now_ns` to rest, each joint along its way, as fast as acceleration and jerk allow; then hold."""
     position, velocity = plan.at(now_ns)

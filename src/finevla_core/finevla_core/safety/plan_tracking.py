@@ -14,6 +14,31 @@ LATE_ARM_NS = 150_000_000
 ON_PLAN_RAD, OFF_PLAN_RAD = 0.02, 0.01
 
 
+# After a sleep a plan counts only while the arm moves as it says, and not where it only passes by.
+SAME_RAD_S = 0.1
+
+
+def is_followed_closely(
+    plan: Plan,
+    measured: NDArray[np.float64],
+    velocity: NDArray[np.float64],
+    is_arm: NDArray[np.bool_],
+    at_ns: int,
+) -> bool:
+    """Return whether the arm, measured at `measured` `(J,)` and so fast at `at_ns`, is where `plan` leads it, and as fast."""
+    times_ns = np.linspace(at_ns - LATE_ARM_NS, at_ns, 7).astype(np.int64)
+    places, speeds = (np.array(x) for x in zip(*(plan.at(int(t)) for t in times_ns), strict=True))
+    off = np.maximum(places.min(0) - measured, measured - places.max(0))
+    off_speed = np.maximum(speeds.min(0) - velocity, velocity - speeds.max(0))
+    return bool((off * is_arm).max(initial=0.0) < ON_PLAN_RAD and (off_speed * is_arm).max(initial=0.0) < SAME_RAD_S)
+
+
+def least_speeds(plan: Plan, at_ns: int) -> NDArray[np.float64]:
+    """Return how fast `plan` moves each value `(D,)` at least, all the time that an arm may be late by."""
+    times_ns = np.linspace(at_ns - LATE_ARM_NS, at_ns, 7).astype(np.int64)
+    return np.asarray(np.min([abs(plan.at(int(t))[1]) for t in times_ns], axis=0))
+
+
 def plan_followed(
     plans: Sequence[Plan], measured: NDArray[np.float64], is_arm: NDArray[np.bool_], at_ns: int
 ) -> Plan | None:

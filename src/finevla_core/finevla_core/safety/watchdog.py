@@ -261,7 +261,7 @@ class Watchdog:
         """Look at everything; `clock_ns` is the ROS clock."""
         self._excuse(now_ns)
         self.clock.tick(now_ns, clock_ns)
-        if self._is_waking(now_ns):
+        if self._is_waking(now_ns, clock_ns):
             return
         self.brake.is_disputed = self.publications.is_double
         ours_ns, clock_ns = clock_ns, self._controllers_ns(now_ns, clock_ns)
@@ -302,14 +302,16 @@ class Watchdog:
         if slept_ns > SLEPT_NS and self.hears:
             self._woke_ns = now_ns
             self._unanswered.clear()
-            self.brake.forget()
+            self.brake.doubt()
 
-    def _is_waking(self, now_ns: int) -> bool:
-        """Whether it slept and has not seen the arms and heard the bridge since: what it knew may be long over."""
+    def _is_waking(self, now_ns: int, clock_ns: int) -> bool:
+        """Whether it slept and has not seen the arms move and heard the bridge since: what it knew may be long over."""
         if self._woke_ns is None:
             return False
-        if min(self.bridge.since_ns, self.joints.since_ns) > self._woke_ns or now_ns - self._woke_ns > WAKING_NS:
+        has_looked = min(self.bridge.since_ns, self.joints.since_ns) > self._woke_ns and self.brake.has_looked
+        if has_looked or now_ns - self._woke_ns > WAKING_NS:
             self._woke_ns = None
+            self.brake.looked_anew(now_ns, self._controllers_ns(now_ns, clock_ns))
         return self._woke_ns is not None
 
     def _is_held_up(self, now_ns: int) -> bool:
