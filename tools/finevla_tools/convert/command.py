@@ -25,6 +25,7 @@ from finevla_tools.convert import bag_analysis, bag_stream, frame_grid, source_r
 from finevla_tools.convert.conversion_run import GROUPINGS, Assemble, Conversion
 from finevla_tools.convert.episode_worker import KINDS as IMAGES
 from finevla_tools.convert.episode_worker import PartOptions
+from finevla_tools.convert.joint_angles import JOINT_UNITS
 from finevla_tools.convert.task_labels import TaskTable, given_task
 from finevla_tools.convert.video_encoder import Codec
 from finevla_tools.work.parallel_map import cores
@@ -127,7 +128,13 @@ def _add_bag_arguments(group: Any) -> None:
         "--stamps",
         choices=bag_stream.STAMPS,
         default=d.stamps,
-        help="which times count: the messages' own, or those of recording",
+        help="which times count: the messages' own, where their clocks agree (auto) or not (header), or those of recording",
+    )
+    group.add_argument(
+        "--joint-unit",
+        choices=JOINT_UNITS,
+        default=d.joint_unit,
+        help="unit of the joints' angles, of HDF5, too; mdeg: thousandths of a degree",
     )
     group.add_argument(
         "--state-topics",
@@ -255,6 +262,7 @@ def _bag_options(a: argparse.Namespace, embodiment: Embodiment) -> bag_analysis.
         namespace=a.namespace,
         task=a.task,
         stamps=a.stamps,
+        joint_unit=a.joint_unit,
         state_topics=tuple(topic for topic in a.state_topics.split(",") if topic),
     )
 
