@@ -36,6 +36,7 @@ from finevla_tools.canonical.unified_files import (
 from finevla_tools.canonical.unified_files import write_unified as write_file
 from finevla_tools.canonical.unified_values import Rules, Targets, Unified, restore, unify
 from finevla_tools.crash_report import Unexpected, remember, unexpected
+from finevla_tools.datasets.frame_times import STAMPS, refuse_impossible_times
 from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles, values
 from finevla_tools.work.parallel_map import over
 from finevla_tools.work.progress import Progress
@@ -73,11 +74,13 @@ class CanonicalOutcome:
 
 def load_episode(dataset: LeRobotFiles, episode: EpisodeFile, rules: Rules) -> Unified:
     """One episode of a data set as the 80 values; raises `FineVLAError` that names it."""
-    table = dataset.read(episode, rules.map.keys)
+    table = dataset.read(episode, (*rules.map.keys, STAMPS))
     where = f"'{episode.path}'" if not episode.is_shared else f"'{episode.path}', episode {episode.index}"
     columns = {key: values(table, key, where) for key in rules.map.keys}
     if not table.num_rows:
         raise FineVLAError(f"{where} has no frames")
+    if not rules.compat:  # FineVLA takes them as they are
+        refuse_impossible_times(table, dataset.fps, where)
     return unify(columns, rules, _forward(rules.map), where)
 
 

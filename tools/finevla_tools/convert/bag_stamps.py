@@ -8,7 +8,6 @@ import numpy as np
 from finevla_core.assembler import CLOCK_RESET_S
 from finevla_core.time_units import NS_PER_S
 
-
 CLOCKS_APART_S = 1.0  # no message is on its way for so long: two clocks differ
 
 

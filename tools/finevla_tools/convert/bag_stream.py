@@ -24,9 +24,9 @@ from finevla_core.recording.mcap_scan import Channel, RecordedMessage
 from finevla_core.time_units import NS_PER_S
 from finevla_tools.convert import bag_joint_topics
 from finevla_tools.convert.bag_joint_topics import LEADER, STATE, StatePart
-from finevla_tools.convert.joint_angles import RAD, Angles
 from finevla_tools.convert.bag_topics import is_at, is_below, listed, spoken_topic, types_of
 from finevla_tools.convert.compressed_pictures import said
+from finevla_tools.convert.joint_angles import RAD, Angles
 from finevla_tools.convert.message_types import (
     CHUNK,
     COMPRESSED,

@@ -175,6 +175,12 @@ def _add_foreign_arguments(group: Any) -> None:
     group.add_argument(
         "--colours", choices=("rgb", "bgr"), default="rgb", help="HDF5: order of the colours in the stored pictures"
     )
+    group.add_argument(
+        "--arm-values",
+        default="",
+        metavar="PLACES",
+        help="HDF5: which values of longer rows are the robot's, from 0, as 0-13 or 0-6,13-19; others are left out",
+    )
     group.add_argument("--base", action="store_true", help="HDF5: append base_action to the actions")
     group.add_argument(
         "--dataset", default="", help="RLDS: name of a map in config/datasets, or a file; default: found by its keys"

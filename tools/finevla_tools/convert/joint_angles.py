@@ -35,6 +35,10 @@ class Angles:
         positions = self._robot.to_positions(values)
         return self._robot.to_values(np.where(self._is_joint, positions * self._factor, positions))
 
+    def turned(self, joints: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return readings of joints alone in rad; bit for bit where they are."""
+        return joints if self._factor == 1.0 else (joints.astype(np.float64) * self._factor).astype(np.float32)
+
     def joints_in_rad(self, joints: Sequence[str], positions: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return positions `(N, joints)` of the joints of these names, rad and m."""
         if self._factor == 1.0:
