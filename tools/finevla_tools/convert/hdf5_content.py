@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.embodiment import Embodiment
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import FineVLAError, one_line
 from finevla_core.plural_phrases import counted
 from finevla_tools.convert import compressed_pictures
 from finevla_tools.convert.episode import CameraStream, Picture
@@ -67,6 +67,13 @@ LAYOUTS = (
         "camera/color",
         "action[i] is the leader's pose stored beside observation i",
     ),
+)
+
+
+# What files of others have at their top, whose they are, and what to do.
+OTHERS = (
+    ("data", "robomimic, LIBERO or MimicGen (/data/demo_...)", "LeRobot has data sets of them"),
+    ("observation/robot_state", "raw DROID (trajectory.h5)", "its RLDS and LeRobot forms are"),
 )
 
 
@@ -285,7 +292,14 @@ class Content:
             if all(self._stored.find(name, needed=False) is not None for name in layout.state):
                 return layout
         wanted = ", ".join(f"/{layout.state[0]}" for layout in LAYOUTS)
-        raise FineVLAError(f"'{self.path}' holds no episode of a known collector: none of {wanted} is there")
+        for mark, whose, mend in OTHERS:
+            if mark in self._file:
+                raise FineVLAError(f"'{self.path}' is a file of {whose}, which is not read; {mend}")
+        there = ", ".join(f"/{one_line(name, 40)}" for name in sorted(self._stored.names(""))[:6]) or "nothing"
+        raise FineVLAError(
+            f"'{self.path}' holds no episode of a known collector: none of {wanted} is there, but {there}; write it in one of "
+            "these layouts, or as a LeRobot data set"
+        )
 
     def _check_numbers(self) -> None:
         for what, parts in (("state", self._states), ("action", self._actions)):
