@@ -58,7 +58,7 @@ def _of_others(path: Path) -> str:
     for endings, what, mend in OTHERS:
         for name in names:
             if name.endswith(endings) or (".array_record" in name and ".array_record" in endings):
-                return f"; it holds {what}, which is not read: {mend}"
+                return f"; it holds {what}, not read here: {mend}"
     return ""
 
 

@@ -18,7 +18,6 @@ from PIL import Image, ImageDraw, ImageFont
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_core.pointer_files import refuse_no_content
 from finevla_tools.annotate.annotation import Annotation
-from finevla_tools.datasets.video_frames import rgb_of
 from finevla_tools.datasets.lerobot_files import UNCUT
 from finevla_tools.datasets.video_frames import refuse_turned, rgb_of
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finevla_core.errors import FineVLAError, is_disk_full, unwritable
+from finevla_core.pointer_files import refuse_no_content
 from finevla_core.text_files import read_json
 from finevla_core.urdf import expand
 from finevla_tools.canonical.arm_kinematics import forward_of, load_robot
@@ -275,6 +276,7 @@ def _salt(options: CanonicalOptions) -> str:
 
 
 def _signature(salt: str, dataset: LeRobotFiles, episode: EpisodeFile) -> str:
+    refuse_no_content(episode.path)
     try:
         status = episode.path.stat()
         content = content_hash(episode.path, (status.st_size, status.st_mtime_ns))

@@ -43,7 +43,9 @@ def count_and_look(footage: Footage, fps: float, rate_hz: float) -> tuple[int, l
             if not times:
                 return 0, []
             last = max(times)
-            begin_s = min(times) if footage.end_s is None else footage.begin_s  # of a file of its own, wherever it begins
+            begin_s = (
+                min(times) if footage.end_s is None else footage.begin_s
+            )  # of a file of its own, wherever it begins
             wanted = np.arange(begin_s, last + 1e-6, 1.0 / rate_hz)
             near = np.array(keys)[[int(np.abs(np.array(keys) - t).argmin()) for t in wanted]] if keys else np.zeros(0)
             by_keys = bool(keys) and bool((np.abs(near - wanted) <= 0.5 / rate_hz + 1e-6).all())

@@ -299,7 +299,7 @@ class BagAnalysis:
 
     def _refuse_slow(self, lacks: Mapping[str, NDArray[np.bool_]]) -> None:
         """Raise `FineVLAError` if frames lack for want of a stream that is slower than they are, which is no gap of it."""
-        for stream in self._measured:
+        for stream in (*self.cameras, *self.recording.state_streams):
             stamps = np.unique(self.stamps(stream))
             if not lacks[stream].any() or len(stamps) < 3:
                 continue

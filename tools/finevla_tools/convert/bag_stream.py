@@ -42,7 +42,11 @@ from finevla_tools.convert.message_types import (
 
 SAID, PLANNED = "instruction", "action_chunk"
 CHECKED, RECEIVED = "auto", "received"
-STAMPS = (CHECKED, "header", RECEIVED)  # the messages' own, where their clocks agree; or without asking; or of recording
+STAMPS = (
+    CHECKED,
+    "header",
+    RECEIVED,
+)  # the messages' own, where their clocks agree; or without asking; or of recording
 LAST_NS = 2**63 - 1  # of any clock; MCAP's own fields hold more
 # Where the stamp of a message that begins with a header is: after 4 bytes that say, by the second one, how to read it.
 _STAMP = {1: struct.Struct("<iI"), 0: struct.Struct(">iI")}

@@ -201,7 +201,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Convert recordings or show what they hold (--inspect); return the exit code. Raises `FineVLAError` for bad options."""
     if arguments.out is None and not arguments.inspect:
         raise FineVLAError("name the data set to make by --out, or give --inspect to see what is in the input")
-    refuse_no_output("--out", arguments.out)
+    refuse_no_output("--out", arguments.out, beside_data_sets=True)
     file = _robot_file(arguments.robot)
     embodiment = load_embodiment(file)
     settings = {k: v for k, v in vars(arguments).items() if k not in INDIFFERENT}

@@ -265,7 +265,11 @@ class Content:
         if width == wanted:
             return tuple(range(width))
         if not given:
-            more = f"; of {width} values the first {wanted} may be the arms' and the others a base's" if width > wanted else ""
+            more = (
+                f"; of {width} values the first {wanted} may be the arms' and the others a base's"
+                if width > wanted
+                else ""
+            )
             raise FineVLAError(
                 f"'{self.path}': {what} has {counted(width, 'value')}, robot '{self._robot.name}' has {wanted}{more}: name "
                 f"its robot file by --robot"
@@ -276,7 +280,9 @@ class Content:
                 f"--arm-values names {counted(len(given), 'value')}, robot '{self._robot.name}' has {wanted}"
             )
         if max(given) >= width:
-            raise FineVLAError(f"'{self.path}': --arm-values names value {max(given)}, {what} has {counted(width, 'value')}")
+            raise FineVLAError(
+                f"'{self.path}': --arm-values names value {max(given)}, {what} has {counted(width, 'value')}"
+            )
         return given
 
     def _block(self, part: Any, begin: int, end: int) -> NDArray[np.float32]:

@@ -15,7 +15,10 @@ UNITS = {RAD: 1.0, "deg": np.pi / 180, "mdeg": np.pi / 180_000}  # rad in one of
 AUTO = "auto"  # rad where that can be, else found by the range of all episodes or asked for
 JOINT_UNITS = (AUTO, *UNITS)
 MOST_RAD = 7.0  # a joint reads no more
-MOST_OPEN, OPEN_TOLD = 3.0, 0.02  # of the gripper's whole opening: beyond 0 to 1 no gripper reads so; is told from here on
+MOST_OPEN, OPEN_TOLD = (
+    3.0,
+    0.02,
+)  # of the gripper's whole opening: beyond 0 to 1 no gripper reads so; is told from here on
 BLOCK = 512  # readings counted at a time
 SHARE = 0.05  # of the readings: fewer are damage, which is told
 

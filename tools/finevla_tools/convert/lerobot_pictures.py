@@ -34,7 +34,9 @@ class VideoPictures:
         self.camera, self._path, self._begin_s, self._tolerance_s = camera, footage.path, footage.begin_s, tolerance_s
         self._end_s = math.inf if footage.end_s is None else footage.end_s
         self._is_alone = footage.end_s is None
-        self.begins_s = 0.0  # of a file that is the episode's alone: when its first picture is shown, known once it is open
+        self.begins_s = (
+            0.0  # of a file that is the episode's alone: when its first picture is shown, known once it is open
+        )
         self._where = f"'{footage.path}'"
 
     def __enter__(self) -> "VideoPictures":

@@ -62,7 +62,17 @@ def _hdf5(path: Path, options: Mapping[str, Any]) -> Source:
     from finevla_tools.convert.hdf5_content import Hdf5Options, places_of
     from finevla_tools.convert.hdf5_source import Hdf5Source
 
-    names = ("fps", "gripper", "gripper_action", "motor_open", "motor_open_action", "colours", "base", "task", "joint_unit")
+    names = (
+        "fps",
+        "gripper",
+        "gripper_action",
+        "motor_open",
+        "motor_open_action",
+        "colours",
+        "base",
+        "task",
+        "joint_unit",
+    )
     given = {key: options[key] for key in names}
     arm_values = places_of(options["arm_values"])
     return Hdf5Source(path, options["embodiment"], Hdf5Options(**given, arm_values=arm_values))

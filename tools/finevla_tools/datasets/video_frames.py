@@ -23,7 +23,7 @@ def rgb_of(frame: Any) -> NDArray[np.uint8]:
 
 
 def refuse_turned(frame: Any, where: str) -> None:
-    """Raise `FineVLAError` beginning with `where` if a video asks to be shown turned: readers of data sets do not agree on it."""
+    """Raise `FineVLAError` beginning with `where` if a video asks to be shown turned: readers do not agree on it."""
     if turn := round(float(getattr(frame, "rotation", 0) or 0)) % 360:
         raise FineVLAError(
             f"{where} asks to be shown turned by {turn} degrees (its display matrix), which some readers of data sets do and "

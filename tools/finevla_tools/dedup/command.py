@@ -111,7 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
     _check(arguments)
     for dataset in arguments.dataset:
         refuse_no_folder(dataset)
-    refuse_no_output("--out", arguments.out)
+    refuse_no_output("--out", arguments.out, beside_data_sets=True)
     announce(f"reading {', '.join(map(str, arguments.dataset))}")
     from finevla_tools.dedup import clean_reports_and_keep_file
     from finevla_tools.dedup.source_data_sets import check_rates, entries_of, open_sources

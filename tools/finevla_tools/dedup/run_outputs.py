@@ -174,9 +174,7 @@ def refuse_datasets(sources: Sequence[DedupSource], out: Path | None) -> None:
         lerobot_subset.refuse(_files(source), place)
 
 
-def write_datasets(
-    sources: Sequence[DedupSource], out: Path | None, outcome: DedupOutcome
-) -> list[tuple[Path, int]]:
+def write_datasets(sources: Sequence[DedupSource], out: Path | None, outcome: DedupOutcome) -> list[tuple[Path, int]]:
     """Write a LeRobot data set of the kept episodes of each source, all or none; return folders and numbers of episodes."""
     made: list[tuple[Path, int]] = []
     try:
