@@ -232,7 +232,7 @@ class TestTimes:
         takes = [take(seed, frames=20) for seed in range(2)]
         takes[1].stamps = (takes[1].stamps.astype(np.float64) * factor).astype(np.float32)
         root = write(tmp_path / "set", takes)
-        by = ["--by", "dataset"] if tool == "dedup" else []
+        by = {"dedup": ["--by", "dataset"], "convert": ["--to", "lerobot-v2.1"]}.get(tool, [])
         assert main([tool, str(root), "--out", str(tmp_path / "out"), "--jobs", "1", *by]) == (
             0 if tool == "dedup" else 1
         )
