@@ -177,7 +177,7 @@ def test_what_is_not_what_it_seems_of_an_episode_is_told(tmp_path: Path, capsys:
     said_of = capsys.readouterr()
     assert "3 episodes," in said_of.out
     assert "left out: episode 1: nothing is said of it" in said_of.err
-    assert "left out: episode 2: its rows are 33.33 s apart" in said_of.err
+    assert "episode_000002.parquet': its rows are 33.33 s apart" in said_of.err
     assert "they are in milliseconds: write the column in seconds" in said_of.err
     assert "in doubt: episode 4: its time stamps run at 15 frames a second, the data set says 30" in said_of.err
     assert "in doubt: episode 3: its time stamps do not rise" in said_of.err

@@ -89,7 +89,7 @@ def test_an_error_of_a_whole_folder_is_one_sentence() -> None:
 
 def test_an_option_that_a_refusal_asks_for_may_be_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "in" / "episode_0.hdf5"
-    aloha(path, recording(0, 12, size=(8, 8)))
+    aloha(path, recording(0, 12, size=(64, 64)))
     with h5py.File(path, "r+") as file:
         for name in ("observations/qpos", "action"):
             rows = file[name][()]

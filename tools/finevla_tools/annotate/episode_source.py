@@ -69,7 +69,7 @@ def reader_of(source: MotionSource) -> Callable[[EpisodeFile], EpisodeTrajectory
     def read(episode: EpisodeFile) -> EpisodeTrajectory:
         where = f"episode {episode.index}"
         table = source.files.read(episode, (*keys, STAMPS))
-        refuse_impossible_times(table, source.files.fps, where)
+        refuse_impossible_times(table, source.files.fps, f"'{episode.path}'")
         columns = {key: values(table, key, where) for key in keys}
         stamps = None
         if STAMPS in table.column_names:

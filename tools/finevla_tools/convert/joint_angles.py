@@ -47,7 +47,7 @@ class Angles:
         if self._factor == 1.0:
             return positions
         turning = {joint for joint, is_joint in zip(self._robot.joints, self._is_joint, strict=True) if is_joint}
-        return positions * np.array([self._factor if joint in turning else 1.0 for joint in joints])
+        return np.asarray(positions * [self._factor if joint in turning else 1.0 for joint in joints])
 
 
 class RangeCheck:
