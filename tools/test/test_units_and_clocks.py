@@ -21,8 +21,9 @@ from odd_bags import convert
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_tools.cli import main
+from finevla_tools.convert.arm_values import places_of
 from finevla_tools.convert.episode import EpisodeFrame
-from finevla_tools.convert.hdf5_content import Hdf5Options, places_of
+from finevla_tools.convert.hdf5_content import Hdf5Options
 from finevla_tools.convert.hdf5_source import Hdf5Source
 
 ROOT = Path(__file__).parents[2]

@@ -116,19 +116,6 @@ class Hdf5Options:
         return {g: motor[g] if text == gripper_and_joint_scales.MOTOR else text for g, text in given.items()}
 
 
-def places_of(text: str) -> tuple[int, ...]:
-    """Return places written as `0-6,13-19`; raises `FineVLAError` if they are none, or one is there twice."""
-    found: list[int] = []
-    for part in text.split(",") if text else ():
-        first, _, last = part.strip().partition("-")
-        if not first.isdecimal() or not (last or first).isdecimal() or not int(first) <= int(last or first) < 256:
-            raise FineVLAError(f"--arm-values '{text[:60]}' is no list of places from 0, as 0-13 or 0-6,13-19")
-        found += range(int(first), int(last or first) + 1)
-    if len(set(found)) < len(found):
-        raise FineVLAError(f"--arm-values '{text[:60]}' names a place twice")
-    return tuple(found)
-
-
 class Content:
     """An open file, checked: what is declared is there, of sensible type and size."""
 

@@ -59,7 +59,8 @@ def _has_hdf5(path: Path) -> bool:
 
 
 def _hdf5(path: Path, options: Mapping[str, Any]) -> Source:
-    from finevla_tools.convert.hdf5_content import Hdf5Options, places_of
+    from finevla_tools.convert.arm_values import places_of
+    from finevla_tools.convert.hdf5_content import Hdf5Options
     from finevla_tools.convert.hdf5_source import Hdf5Source
 
     names = (
