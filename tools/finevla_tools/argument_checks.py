@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.path_hints import INFO, no_data_set, way_on
+from finevla_tools.path_hints import INFO, data_set_of, no_data_set, way_on
 
 NOTHING, FILE, UNKNOWN = "nothing", "a file", "other files"
 SHARDS, CHECKPOINTS, BUNDLE = "synthetic motions", "checkpoints of a training", "a policy bundle"
@@ -126,14 +126,26 @@ def at_least(least: int, **options: int) -> None:
             raise FineVLAError(f"--{name.replace('_', '-')} is {value}; give a number from {least} on")
 
 
-def refuse_no_output(option: str, path: Path | None) -> None:
-    """Raise `FineVLAError`, before the work, if a folder to be made cannot be: a file is in its place or above it."""
+def refuse_no_output(option: str, path: Path | None, beside_data_sets: bool = False) -> None:
+    """Raise `FineVLAError`, before the work, if a folder to be made cannot be: a file is in its place or above it.
+
+    `beside_data_sets`: nor if it would lie in a LeRobot data set, which is only read.
+    """
     if path is None:
         return
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = str(path).encode(errors="replace").decode()
+        raise FineVLAError(f"{option} '{shown}' is no name in UTF-8; name another folder") from None
     there = next(p for p in (path.absolute(), *path.absolute().parents) if os.path.lexists(p))
     if not there.is_dir():
         where = "" if there == path.absolute() else f": '{there}' is no folder"
         what = "is a file" if not where else "cannot be made"
         raise FineVLAError(f"{option} '{path}' {what}{where}; name a folder that is to be made")
+    if beside_data_sets and not os.path.lexists(path) and (root := data_set_of(path)) is not None:
+        raise FineVLAError(
+            f"{option} '{path}' lies in data set '{root}' itself, which is only read; name a folder beside it"
+        )
     if not os.access(there, os.W_OK | os.X_OK):
         raise FineVLAError(f"{option} '{path}' cannot be made: '{there}' may not be written to; name another folder")

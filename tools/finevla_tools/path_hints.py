@@ -8,6 +8,22 @@ from pathlib import Path
 INFO = Path("meta") / "info.json"
 BAG_FILES = (".mcap", ".db3", ".mcap.zstd", ".db3.zstd")
 HDF5_FILES = (".hdf5", ".h5")
+# What other people's recordings look like that are not read: by the end of a name, and what to do with them.
+OTHERS = (
+    ((".zgroup", ".zarray", "zarr.json", ".zarr.zip", ".zarr"), "a Zarr store (as of UMI and diffusion policy)",
+     "write it as a LeRobot data set or as HDF5 episodes"),
+    ((".array_record", ".riegeli"), "TFDS records of another file format than TFRecord",
+     "write it anew with file_format='tfrecord'"),
+    ((".bag",), "a ROS 1 bag", "'rosbags-convert --src FILE.bag --dst FOLDER' makes a rosbag2 recording of it"),
+    ((".arrow",), "Arrow files of Hugging Face datasets", "give the LeRobot data set itself, with its folder meta"),
+    ((".parquet",), "Parquet files without the meta/info.json of a LeRobot data set", "fetch its folder meta as well"),
+    ((".npz", ".npy", ".pkl", ".pickle", ".mat", ".pt", ".pth"), "arrays of a program's own layout",
+     "write them as a LeRobot data set or as HDF5 episodes"),
+    ((".svo", ".svo2", ".rrd", ".ulg", ".lance"), "recordings of other tools", "export them as a rosbag2 recording or HDF5"),
+    ((".zip", ".tar", ".tar.gz", ".tgz", ".tar.zst", ".7z"), "an archive", "unpack it first"),
+    ((".mp4", ".avi", ".mkv", ".mov", ".png", ".jpg", ".jpeg", ".csv"), "videos, pictures or tables without a data set's "
+     "metadata", "joint values and pictures are read from rosbag2, HDF5, LeRobot and RLDS"),
+)  # fmt: skip
 MOST = 2000  # names looked at: a kind that is not among them is not worth minutes of a slow disk
 
 
@@ -33,6 +49,16 @@ def way_on(path: Path, is_for_recordings: bool = False) -> str:
         )
         if what and found.is_file():
             return f"; it holds {what}, and {_inspect(path)} says what is in them"
+    return _of_others(path)
+
+
+def _of_others(path: Path) -> str:
+    """What a path holds that no command reads, and what to do with it; the kind that says most of it comes first."""
+    names = [found.name.lower() for found in _below(path)]
+    for endings, what, mend in OTHERS:
+        for name in names:
+            if name.endswith(endings) or (".array_record" in name and ".array_record" in endings):
+                return f"; it holds {what}, not read here: {mend}"
     return ""
 
 

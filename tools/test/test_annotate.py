@@ -167,18 +167,21 @@ def test_a_real_recording_is_told_as_a_person_saw_it(tmp_path: Path) -> None:
 
 
 def test_what_is_not_what_it_seems_of_an_episode_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    one_frame, fast, back = grasping(), grasping(), grasping()
+    one_frame, fast, back, other = grasping(), grasping(), grasping(), grasping()
     one_frame = Take(one_frame.state[:1], one_frame.action[:1], one_frame.stamps[:1], ["take it"])
-    fast.stamps = fast.stamps * np.float32(1e6)  # nanoseconds, or the like
+    fast.stamps = fast.stamps * np.float32(1e3)
+    other.stamps = other.stamps * np.float32(2)
     back.stamps = back.stamps[::-1]
-    root = write(tmp_path / "set", [grasping(0.0), one_frame, fast, back])
+    root = write(tmp_path / "set", [grasping(0.0), one_frame, fast, back, other])
     assert main(["annotate", str(root), "--out", str(tmp_path / "draft")]) == 1
     said_of = capsys.readouterr()
     assert "3 episodes," in said_of.out
     assert "left out: episode 1: nothing is said of it" in said_of.err
-    assert "in doubt: episode 2: its time stamps run at 3e-05 frames a second, the data set says 30" in said_of.err
+    assert "episode_000002.parquet': its rows are 33.33 s apart" in said_of.err
+    assert "they are in milliseconds: write the column in seconds" in said_of.err
+    assert "in doubt: episode 4: its time stamps run at 15 frames a second, the data set says 30" in said_of.err
     assert "in doubt: episode 3: its time stamps do not rise" in said_of.err
-    assert set(json.loads((tmp_path / "draft" / RECORD).read_text())["doubts"]) == {"2", "3"}
+    assert set(json.loads((tmp_path / "draft" / RECORD).read_text())["doubts"]) == {"3", "4"}
 
 
 def test_a_file_with_the_rows_of_another_episode_is_not_taken(

@@ -61,3 +61,31 @@ def test_a_recording_that_is_not_there_is_said_to_be_so(tmp_path: Path, monkeypa
     (tmp_path / "a.mcap").touch()
     assert cli.main(["bags", job, "a.mcap"]) == 2
     assert "is no MCAP file: it is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "mend"),
+    [
+        ("replay_buffer.zarr/.zgroup", "a Zarr store", "as HDF5 episodes"),
+        ("set.zarr.zip", "a Zarr store", "as HDF5 episodes"),
+        ("1.0.0/x-train.array_record-00000-of-00001", "TFDS records", "file_format='tfrecord'"),
+        ("drive.bag", "a ROS 1 bag", "rosbags-convert"),
+        ("data/chunk-000/file-000.parquet", "Parquet files without", "folder meta"),
+        ("data-00000-of-00001.arrow", "Arrow files", "folder meta"),
+        ("traj.pkl", "arrays of a program", "as HDF5 episodes"),
+        ("set.tar.gz", "an archive", "unpack it"),
+        ("front.mp4", "videos, pictures or tables", "rosbag2, HDF5, LeRobot and RLDS"),
+    ],
+)
+@pytest.mark.parametrize("command", ["convert", "clean", "canonicalise", "dedup", "annotate"])
+def test_formats_that_are_not_read_are_named_with_the_way_on(
+    tmp_path: Path, capsys, command: str, name: str, what: str, mend: str
+) -> None:
+    path = tmp_path / "in" / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"1234")
+    assert cli.main([command, str(tmp_path / "in"), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert f"it holds {what}" in said
+    assert "not read here" in said
+    assert mend in said

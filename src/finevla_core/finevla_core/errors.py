@@ -53,6 +53,12 @@ def unwritable(path: Path | str, error: BaseException) -> FineVLAError:
     """Return the error for a file that cannot be written: of a full disk, or of what the system says."""
     said = getattr(error, "strerror", None) or " ".join(str(error).split())[:200] or type(error).__name__
     if is_disk_full(error):
+        if not getattr(
+            error, "strerror", None
+        ):  # of libraries, and of copies of whole folders: a list of all their files
+            said = next(
+                (one.strerror for one in _chain(error) if isinstance(one, OSError) and one.strerror), FULL_WORDS[0]
+            )
         return DiskFullError(
             f"'{path}' cannot be written, the disk is full ({said}): make room and start again, what is done is kept"
         )

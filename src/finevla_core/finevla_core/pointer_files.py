@@ -15,19 +15,21 @@ _MOST = 1024  # bytes; Git LFS's own limit
 def is_pointer(path: Path) -> bool:
     """Return whether a file only stands for another one, which Git LFS has not brought; False for what cannot be read."""
     try:
-        return path.stat().st_size <= _MOST and path.read_bytes().startswith(POINTER)
+        return path.is_file() and path.stat().st_size <= _MOST and path.read_bytes().startswith(POINTER)
     except OSError:  # whoever opens it says so
         return False
 
 
 def why_no_content(path: Path) -> str:
-    """Say why a file holds nothing of what its name promises: it is empty, or a pointer; "" where neither is so."""
+    """Say why a file holds nothing of what its name promises: it is empty, a pointer or no plain file; "" where none is so."""
     if is_pointer(path):
         return f"is a pointer of Git LFS, the file itself was not brought: {LFS}"
+    if path.exists() and not path.is_file() and not path.is_dir():  # whoever opened a pipe would wait for ever
+        return "is no plain file but a pipe, a socket or a device"
     return "is empty (0 bytes)" if path.is_file() and path.stat().st_size == 0 else ""
 
 
 def refuse_no_content(path: Path, where: str = "") -> None:
-    """Raise `DamagedFileError` beginning with `where`, the path without it, for an empty file or a pointer."""
+    """Raise `DamagedFileError` beginning with `where`, the path without it, for an empty file, a pointer, a pipe."""
     if why := why_no_content(path):
         raise DamagedFileError(f"{where or repr(str(path))} {why}")

@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """0 if every episode is annotated, 1 if some were left out or have no part of the model that was asked."""
     refuse_no_data_set(arguments.dataset)
-    refuse_no_output("--out", arguments.out)
+    refuse_no_output("--out", arguments.out, beside_data_sets=True)
     if arguments.episodes is not None and arguments.episodes < 1:
         raise FineVLAError(f"--episodes is {arguments.episodes}; at least 1 is needed")
     asked = vlm_options(arguments) if arguments.annotator == "vlm" else None

@@ -13,9 +13,9 @@ from finevla_tools.canonical.field_map import Field, FieldMap
 from finevla_tools.canonical.field_map_choice import choose_map
 from finevla_tools.canonical.field_map_scales import AUTOMATIC, Given, settle
 from finevla_tools.canonical.unified_values import Rules, unify
+from finevla_tools.datasets.frame_times import STAMPS, refuse_impossible_times
 from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles, values
 
-STAMPS = "timestamp"
 ROOT = "base_footprint"  # of the robots whose poses are of both arms in one frame
 USED = ("joint", "eef", "gripper")
 
@@ -69,6 +69,7 @@ def reader_of(source: MotionSource) -> Callable[[EpisodeFile], EpisodeTrajectory
     def read(episode: EpisodeFile) -> EpisodeTrajectory:
         where = f"episode {episode.index}"
         table = source.files.read(episode, (*keys, STAMPS))
+        refuse_impossible_times(table, source.files.fps, f"'{episode.path}'")
         columns = {key: values(table, key, where) for key in keys}
         stamps = None
         if STAMPS in table.column_names:

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from finevla_core.errors import FineVLAError
 from finevla_tools.canonical.layout import SLOTS
 from finevla_tools.canonical.unified_values import Unified
+from finevla_tools.datasets.frame_times import OFF_RATE
 
 Array = NDArray[np.float64]
 ARMS = ("left", "right")
-OFF_RATE = 0.1  # share by which a rate may differ: drivers drop frames, but not so many
 MAX_UNKNOWN = 0.2  # share of rows with NaN or infinity: of more, the column is not known
 
 

@@ -19,6 +19,7 @@ from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_core.pointer_files import refuse_no_content
 from finevla_tools.annotate.annotation import Annotation
 from finevla_tools.datasets.lerobot_files import UNCUT
+from finevla_tools.datasets.video_frames import refuse_turned, rgb_of
 
 MAX_WIDTH = 512
 QUALITY = 85
@@ -131,22 +132,28 @@ def _pictures(view: ViewFile, times_s: Sequence[float]) -> Iterator[tuple[float,
     try:
         with av.open(str(view.path), metadata_errors="replace", options=UNCUT) as container:
             stream = container.streams.video[0]
+            begin_s = view.begin_s
+            if view.end_s is None and begin_s == 0.0:  # a file of its own: its first picture is the episode's
+                begin_s = float((stream.start_time or 0) * stream.time_base)
             if view.begin_s > 0.0:
                 container.seek(round(view.begin_s / stream.time_base), backward=True, any_frame=False, stream=stream)
             for frame in container.decode(stream):
                 if frame.pts is None:
                     continue
-                at_s = float(frame.pts * stream.time_base) - view.begin_s
+                refuse_turned(frame, f"view '{view.name}': '{view.path}'")
+                at_s = float(frame.pts * stream.time_base) - begin_s
                 if at_s > length_s:
                     break
                 while todo and shown is not None and at_s > todo[-1] + EDGE_S:
-                    yield todo.pop(), np.asarray(shown.to_ndarray(format="rgb24"), np.uint8)
+                    yield todo.pop(), rgb_of(shown)
                 shown, shown_s = frame, at_s
                 if not todo:
                     return
             while todo and shown is not None and todo[-1] <= shown_s + LATEST_S:
-                yield todo.pop(), np.asarray(shown.to_ndarray(format="rgb24"), np.uint8)
+                yield todo.pop(), rgb_of(shown)
     except (av.FFmpegError, IndexError, ValueError) as error:
+        if isinstance(error, FineVLAError):
+            raise
         raise DamagedFileError(f"view '{view.name}': '{view.path}' cannot be read: {str(error)[:200]}") from error
     if todo:
         raise DamagedFileError(f"view '{view.name}': '{view.path}' ends before {todo[-1]:.2f} s of the episode")

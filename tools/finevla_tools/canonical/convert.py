@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finevla_core.errors import FineVLAError, is_disk_full, unwritable
+from finevla_core.pointer_files import refuse_no_content
 from finevla_core.text_files import read_json
 from finevla_core.urdf import expand
 from finevla_tools.canonical.arm_kinematics import forward_of, load_robot
@@ -36,6 +37,7 @@ from finevla_tools.canonical.unified_files import (
 from finevla_tools.canonical.unified_files import write_unified as write_file
 from finevla_tools.canonical.unified_values import Rules, Targets, Unified, restore, unify
 from finevla_tools.crash_report import Unexpected, remember, unexpected
+from finevla_tools.datasets.frame_times import STAMPS, refuse_impossible_times
 from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles, values
 from finevla_tools.work.parallel_map import over
 from finevla_tools.work.progress import Progress
@@ -73,11 +75,13 @@ class CanonicalOutcome:
 
 def load_episode(dataset: LeRobotFiles, episode: EpisodeFile, rules: Rules) -> Unified:
     """One episode of a data set as the 80 values; raises `FineVLAError` that names it."""
-    table = dataset.read(episode, rules.map.keys)
+    table = dataset.read(episode, (*rules.map.keys, STAMPS))
     where = f"'{episode.path}'" if not episode.is_shared else f"'{episode.path}', episode {episode.index}"
     columns = {key: values(table, key, where) for key in rules.map.keys}
     if not table.num_rows:
         raise FineVLAError(f"{where} has no frames")
+    if not rules.compat:  # FineVLA takes them as they are
+        refuse_impossible_times(table, dataset.fps, where)
     return unify(columns, rules, _forward(rules.map), where)
 
 
@@ -272,6 +276,7 @@ def _salt(options: CanonicalOptions) -> str:
 
 
 def _signature(salt: str, dataset: LeRobotFiles, episode: EpisodeFile) -> str:
+    refuse_no_content(episode.path)
     try:
         status = episode.path.stat()
         content = content_hash(episode.path, (status.st_size, status.st_mtime_ns))

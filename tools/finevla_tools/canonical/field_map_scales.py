@@ -10,6 +10,7 @@ from finevla_core.plural_phrases import counted
 from finevla_tools.canonical.arm_kinematics import limits
 from finevla_tools.canonical.field_map import Field, FieldMap
 from finevla_tools.datasets import gripper_and_joint_scales
+from finevla_tools.datasets.frame_times import other_rate
 from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles, values
 from finevla_tools.datasets.value_meanings import meaning
 from finevla_tools.work.progress import Progress
@@ -42,6 +43,8 @@ def settle(dataset: LeRobotFiles, fields: FieldMap, given: Given = AUTOMATIC) ->
 
     Raises `FineVLAError` if the episodes contradict each other.
     """
+    if said_of_rate := other_rate(dataset):
+        fields = replace(fields, told=(*fields.told, said_of_rate))
     said = given.by_group()
     for text in said.values():
         if text != gripper_and_joint_scales.AUTO:

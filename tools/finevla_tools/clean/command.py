@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from finevla_core.errors import FineVLAError, is_disk_full
+from finevla_core.errors import DiskFullError, FineVLAError, is_disk_full, unwritable
 from finevla_core.plural_phrases import counted
 from finevla_tools.argument_checks import refuse_no_output
 from finevla_tools.canonical.command import add_gripper_arguments
@@ -88,6 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             _clean(arguments, root, report)
         except Exception as error:  # one data set of a folder costs itself alone
+            if is_disk_full(error) and not isinstance(error, DiskFullError):
+                raise unwritable(report, error) from error
             if len(roots) == 1 or is_disk_full(error):
                 raise
             failed += 1

@@ -19,6 +19,7 @@ from finevla_tools.clean import checks as c
 from finevla_tools.clean.checks import CHECKS, Array, Measurement
 from finevla_tools.clean.state_action_values import eased, joined
 from finevla_tools.crash_report import Unexpected
+from finevla_tools.datasets.frame_times import impossible_times
 from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles, values
 
 STATE, ACTION = "observation.state", "action"
@@ -116,7 +117,8 @@ def _look_at_table(
         stamps = values(table, "timestamp", f"'{episode.path}'")[:, 0].astype(np.float64)
         (wrong, at), jitter, (gap, widest) = c.timing(stamps, fps)
         add(Measurement("time_order", wrong, f"{wrong} timestamps are not after the one before", at))
-        add(Measurement("time_jitter", jitter, f"steps between timestamps are uneven by {jitter:.2f} of a step"))
+        uneven = f"steps between timestamps are uneven by {jitter:.2f} of a step"
+        add(Measurement("time_jitter", jitter, impossible_times(stamps, fps) or uneven))
         add(Measurement("time_gap", gap, f"{gap / fps:.3f} s between two frames, 1/{fps:g} s is due", widest))
     raw = signals(dataset, plan, episode, table)
     found.digest = hashlib.sha256(raw.state.tobytes() + raw.action.tobytes()).hexdigest()

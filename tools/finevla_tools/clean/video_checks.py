@@ -16,6 +16,7 @@ from finevla_core.pointer_files import refuse_no_content
 from finevla_tools.clean.checks import Array, Measurement, PictureSample
 from finevla_tools.clean.frozen_camera import frozen
 from finevla_tools.datasets.lerobot_files import UNCUT, Footage
+from finevla_tools.datasets.video_frames import refuse_turned
 
 GRID = 8  # a picture is compared with the next by the means of 8 x 8 fields: noise and encoders vanish in them
 BLACK_LEVEL = 40  # of 255: black is 16 in most videos, and a lens cap lets a little light in
@@ -42,13 +43,16 @@ def count_and_look(footage: Footage, fps: float, rate_hz: float) -> tuple[int, l
             if not times:
                 return 0, []
             last = max(times)
-            wanted = np.arange(footage.begin_s, last + 1e-6, 1.0 / rate_hz)
+            begin_s = (
+                min(times) if footage.end_s is None else footage.begin_s
+            )  # of a file of its own, wherever it begins
+            wanted = np.arange(begin_s, last + 1e-6, 1.0 / rate_hz)
             near = np.array(keys)[[int(np.abs(np.array(keys) - t).argmin()) for t in wanted]] if keys else np.zeros(0)
             by_keys = bool(keys) and bool((np.abs(near - wanted) <= 0.5 / rate_hz + 1e-6).all())
             frames = _some(container, stream, footage, set(near.tolist())) if by_keys else _every(
                 container, stream, footage, fps, wanted
             )  # fmt: skip
-            return len(times), _looks(frames, footage.begin_s)
+            return len(times), _looks(frames, begin_s, f"'{footage.path}'")
     except (av.error.FFmpegError, OSError, ValueError, IndexError, MemoryError, ArithmeticError) as error:
         if isinstance(error, FineVLAError):
             raise
@@ -154,10 +158,11 @@ def _seek(container: Any, stream: Any, footage: Footage) -> None:
         container.seek(int(footage.begin_s / stream.time_base), stream=stream, backward=True)
 
 
-def _looks(frames: Iterable[tuple[float, Any]], begin_s: float) -> list[PictureSample]:
+def _looks(frames: Iterable[tuple[float, Any]], begin_s: float, where: str) -> list[PictureSample]:
     looks: list[PictureSample] = []
     before: NDArray[np.uint8] | None = None
     for t, frame in frames:
+        refuse_turned(frame, where)
         grey = _grey(frame)
         looks.append(_look(grey, t - begin_s, before))
         before = grey.copy()  # the decoder uses its memory again

@@ -23,6 +23,7 @@ from finevla_tools.convert import bag_notices, compressed_pictures, frame_grid
 from finevla_tools.convert.bag_joint_topics import LEADER
 from finevla_tools.convert.bag_stamps import StampCheck
 from finevla_tools.convert.bag_stream import (
+    CHECKED,
     LAST_NS,
     PLANNED,
     RECEIVED,
@@ -37,12 +38,14 @@ from finevla_tools.convert.bag_stream import (
 )
 from finevla_tools.convert.episode import Picture
 from finevla_tools.convert.frame_grid import Commands, Segment
+from finevla_tools.convert.joint_angles import AUTO, JOINT_UNITS, RangeCheck
 from finevla_tools.convert.task_labels import TaskTable, label_in
 
 MODES, ACTIONS = ("fixed", "live"), ("commanded", "next", "chunk")
 OBSERVED = "observation"
 # Part of a step by which an observation may come early or late before it counts as a gap (live mode).
 LIVE_JITTER = 0.5
+SLOWER = 1.5  # times a frame's step: messages so far apart are of a slower stream
 STALE_S = 60.0  # an instruction that was given longer before is worth a sentence
 STAND_IN = RawImage("mono8", 1, 1, 1, b"\0")  # a picture that nobody looks at
 
@@ -71,6 +74,7 @@ class BagOptions:
     task: str | TaskTable = ""
     stamps: str = STAMPS[0]
     state_topics: tuple[str, ...] = ()
+    joint_unit: str = AUTO
 
     def __post_init__(self) -> None:
         for what, value, known in (
@@ -80,6 +84,7 @@ class BagOptions:
             ("gaps", self.gaps, frame_grid.GAPS),
             ("actions", self.actions, ACTIONS),
             ("stamps", self.stamps, STAMPS),
+            ("joint unit", self.joint_unit, JOINT_UNITS),
         ):
             if value not in known:
                 raise FineVLAError(f"{what} '{value}' is unknown; known are {', '.join(known)}")
@@ -87,7 +92,7 @@ class BagOptions:
             raise FineVLAError(
                 "live mode makes what the ingest node makes: rate, size and cameras are the robot file's"
             )
-        if self.mode == "live" and self.stamps != STAMPS[0]:
+        if self.mode == "live" and self.stamps == RECEIVED:
             raise FineVLAError("live mode makes what the ingest node makes, which goes by the messages' own stamps")
 
 
@@ -113,6 +118,7 @@ class BagAnalysis:
         if options.mode == "live" and recording.parts:
             raise FineVLAError(bag_notices.not_live([part.topic for part in recording.parts]))
         self._problem = "a camera has no picture"
+        self._ranges = RangeCheck(e)
         self.needs: dict[str, tuple[str, Ordinals]] = {}  # slot: stream, ordinal per frame
         self.weights: dict[str, NDArray[np.float64]] = {}  # by stream of joint states: of the later one of two
         self.points: dict[str, Ordinals] = {}  # by controller: which point of the command
@@ -144,11 +150,18 @@ class BagAnalysis:
                 self._add(OBSERVED, observation.stamp_ns, len(observed) - 1)
             elif observation:
                 self._problem = f"{observation[0].source}: {observation[0].text}"
+        if self.options.stamps == CHECKED and (apart := stamps.apart()):
+            raise FineVLAError(bag_notices.clocks_apart(*apart))
+        self.told = self.recording.notes  # complete now; the second pass does not read to the end
+        self.lost = dict(self.recording.lost)
+        self.told += self._ranges.notes()
         self.said = [(at if at > 0 else -at - stamps.delay_ns(), said) for at, said in self.said]
         self.odd_stamps = stamps.odd(max(self.max_skew_ns, self.step_ns))
         return np.array(observed, np.int64)
 
     def _note(self, m: BagMessage, newest: dict[str, int], stamps: StampCheck) -> None:
+        if isinstance(m.content, JointReading) and m.content.values is not None:
+            self._ranges.add(m.stream, m.content.values)
         if m.stream in self.leaders:
             if m.content.values is not None:
                 self._add(m.stream, m.stamp_ns, m.ordinal)
@@ -172,6 +185,8 @@ class BagAnalysis:
                 self.picture(m.stream, m.content), f"a picture of {m.stream}"
             )
         if isinstance(m.content, RecordedCommand):
+            joints = next(c.joints for c in self.embodiment.controllers if c.name == m.stream)
+            self._ranges.add_command(m.stream, joints, m.content.positions)
             owner, point, due = self._points.setdefault(m.stream, (array("i"), array("i"), array("q")))
             for p in np.argsort(m.content.due_ns, kind="stable"):
                 owner.append(m.ordinal)
@@ -255,6 +270,8 @@ class BagAnalysis:
     def _segments(self, lacks: Mapping[str, NDArray[np.bool_]]) -> list[Segment]:
         least = max(1, self.options.min_frames) + (self.options.actions == "next")
         if self.options.mode == "fixed":
+            if self.options.gaps == "refuse":
+                self._refuse_slow(lacks)
             return frame_grid.segments(lacks, self.times, self.options.gaps, least)
         # Observations come when cameras do: an interval that is no step is a gap between two frames, not instead of one.
         late = np.abs(np.diff(self.times) - NS_PER_S / self.fps) > LIVE_JITTER * NS_PER_S / self.fps
@@ -279,6 +296,16 @@ class BagAnalysis:
             assert problem is not None
             raise problem
         return found
+
+    def _refuse_slow(self, lacks: Mapping[str, NDArray[np.bool_]]) -> None:
+        """Raise `FineVLAError` if frames lack for want of a stream that is slower than they are, which is no gap of it."""
+        for stream in (*self.cameras, *self.recording.state_streams):
+            stamps = np.unique(self.stamps(stream))
+            if not lacks[stream].any() or len(stamps) < 3:
+                continue
+            every_ns = float(np.median(np.diff(stamps)))
+            if every_ns > SLOWER * self.step_ns:
+                raise FineVLAError(bag_notices.slower(stream, NS_PER_S / every_ns, self.fps))
 
     def _choice(self, stream: str, how: str) -> Choice:
         chosen = alignment.choose(self.stamps(stream), self.times, how)
@@ -375,7 +402,7 @@ class BagAnalysis:
 
     def notes(self, segment: Segment) -> list[str]:
         """Where label and instructions contradict each other, and how old an instruction was that nobody gave again."""
-        found = [*self.recording.notes, *([bag_notices.odd_stamps(self.odd_stamps)] if self.odd_stamps else [])]
+        found = [*self.told, *([bag_notices.odd_stamps(self.odd_stamps)] if self.odd_stamps else [])]
         found += self.unframed
         if self.is_led:
             found.append(bag_notices.led([part.topic for part in self.recording.leaders]))

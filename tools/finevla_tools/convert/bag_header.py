@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from finevla_tools.convert.bag_analysis import BagAnalysis, text
-from finevla_tools.convert.bag_stream import STAMPS, SpokenInstruction, camera_stream
+from finevla_tools.convert.bag_stream import RECEIVED, SpokenInstruction, camera_stream
 from finevla_tools.convert.episode import CameraStream, Header
 from finevla_tools.convert.frame_grid import Segment
 from finevla_tools.datasets.language_row import LanguageRow
@@ -63,9 +63,9 @@ def _facts(
         ],
         "histograms_ms": analysis.histograms,
     }
-    if o.stamps != STAMPS[0]:
+    if o.stamps == RECEIVED:
         facts["stamps"] = o.stamps
-    if lost := analysis.recording.lost:
+    if lost := analysis.lost:
         facts["lost_messages"] = {topic: count for topic, (count, _) in lost.items()}
     if analysis.odd_stamps:
         facts["odd_stamps"] = analysis.odd_stamps

@@ -33,6 +33,21 @@ def unframed(spans: Mapping[str, tuple[int, int]], measured: Collection[str], fi
     return said
 
 
+def clocks_apart(one: str, other: str, apart_s: float) -> str:
+    """Why streams whose clocks differ make no frames, and the ways on."""
+    return (
+        f"the clocks of {one} and {other} are {apart_s:.1f} s apart, by their stamps and when their messages were recorded, so "
+        "what has the same stamp did not happen at the same time; --stamps received takes the times of recording, "
+        "--stamps header the stamps all the same"
+    )
+
+
+def slower(stream: str, rate_hz: float, fps: int) -> str:
+    """Why so many frames a second cannot be made of a stream."""
+    lower = f"choose --fps {int(rate_hz + 0.05)}" if rate_hz >= 1 else "no whole number of frames a second is as slow"
+    return f"{stream} has {rate_hz:.3g} messages a second, of which {fps} frames a second cannot be made; {lower}"
+
+
 def led(topics: Sequence[str]) -> str:
     """Where actions come from that nobody commanded."""
     named = " and ".join(dict.fromkeys(topics))

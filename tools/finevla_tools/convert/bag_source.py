@@ -62,7 +62,9 @@ class BagSource:
             self._last = None
             o = replace(self.options, task=task_for(self.options.task, reference))
             try:
-                recording = BagRecording(path, self.embodiment, self.cameras, o.namespace, o.stamps, o.state_topics)
+                recording = BagRecording(
+                    path, self.embodiment, self.cameras, o.namespace, o.stamps, o.state_topics, o.joint_unit
+                )
                 self._last = BagAnalysis(recording, o)
             except FineVLAError as error:
                 raise _named(path, error) from error

@@ -7,7 +7,7 @@ import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from finevla_tools.convert import bag_joint_topics
 from finevla_tools.convert.bag_joint_topics import LEADER, STATE, StatePart
 from finevla_tools.convert.bag_topics import is_at, is_below, listed, spoken_topic, types_of
 from finevla_tools.convert.compressed_pictures import said
+from finevla_tools.convert.joint_angles import RAD, Angles
 from finevla_tools.convert.message_types import (
     CHUNK,
     COMPRESSED,
@@ -40,8 +41,12 @@ from finevla_tools.convert.message_types import (
 )
 
 SAID, PLANNED = "instruction", "action_chunk"
-RECEIVED = "received"
-STAMPS = ("header", RECEIVED)
+CHECKED, RECEIVED = "auto", "received"
+STAMPS = (
+    CHECKED,
+    "header",
+    RECEIVED,
+)  # the messages' own, where their clocks agree; or without asking; or of recording
 LAST_NS = 2**63 - 1  # of any clock; MCAP's own fields hold more
 # Where the stamp of a message that begins with a header is: after 4 bytes that say, by the second one, how to read it.
 _STAMP = {1: struct.Struct("<iI"), 0: struct.Struct(">iI")}
@@ -110,9 +115,11 @@ class BagRecording:
         namespace: str | None,
         stamps: str = STAMPS[0],
         state_topics: Sequence[str] = (),
+        joint_unit: str = RAD,
     ) -> None:
         """Raises `FineVLAError` unless it is a readable bag in which the robot's joint states and cameras are."""
         self.path, self.embodiment, self.cameras, self.stamps = path, embodiment, cameras, stamps
+        self._angles = Angles(embodiment, joint_unit)
         self.leader_problem = ""
         self._others: Counter[tuple[str, str]] = Counter()  # messages of another type than their topic's
         self.twice: Counter[str] = Counter()  # messages that name a joint twice
@@ -214,7 +221,7 @@ class BagRecording:
             return stream, received_ns or _ns(message.stamp) or found.log_ns, _said(message)
         stamp_ns = _ns(message.header.stamp) if received_ns is None else received_ns
         if kind == JOINT_STATE:
-            return self._state(found.channel.topic, stamp_ns, message)
+            return self._in_rad(self._state(found.channel.topic, stamp_ns, message))
         if kind == CHUNK:
             return stream, stamp_ns, self._chunk(stamp_ns, message)
         command = self._command(stream, stamp_ns or found.log_ns, message)
@@ -238,6 +245,12 @@ class BagRecording:
             values = e.to_values([positions[i] for i in order])
             values = values if np.isfinite(values).all() else None
         return STATE, stamp_ns, JointReading(names, positions, values)
+
+    def _in_rad(self, found: tuple[str, int, Any] | None) -> tuple[str, int, Any] | None:
+        if found is None or found[2].values is None:
+            return found
+        stream, stamp_ns, reading = found
+        return stream, stamp_ns, replace(reading, values=self._angles.in_rad(reading.values))
 
     def _led(self, part: StatePart, names: tuple[str, ...], positions: Sequence[float]) -> NDArray[np.float64] | None:
         """What a leading arm tells; one that cannot be read matters only where its motion is needed."""
@@ -309,7 +322,7 @@ class BagRecording:
         due = tuple(
             stamp_ns + point.time_from_start.sec * NS_PER_S + point.time_from_start.nanosec for point in message.points
         )
-        return RecordedCommand(due, positions)
+        return RecordedCommand(due, self._angles.joints_in_rad(joints, positions))
 
     def _topics(self, types: Mapping[str, str], namespace: str | None) -> Topics:
         e = self.embodiment

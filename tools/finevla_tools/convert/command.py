@@ -25,6 +25,7 @@ from finevla_tools.convert import bag_analysis, bag_stream, frame_grid, source_r
 from finevla_tools.convert.conversion_run import GROUPINGS, Assemble, Conversion
 from finevla_tools.convert.episode_worker import KINDS as IMAGES
 from finevla_tools.convert.episode_worker import PartOptions
+from finevla_tools.convert.joint_angles import JOINT_UNITS
 from finevla_tools.convert.task_labels import TaskTable, given_task
 from finevla_tools.convert.video_encoder import Codec
 from finevla_tools.work.parallel_map import cores
@@ -127,7 +128,13 @@ def _add_bag_arguments(group: Any) -> None:
         "--stamps",
         choices=bag_stream.STAMPS,
         default=d.stamps,
-        help="which times count: the messages' own, or those of recording",
+        help="which times count: the messages' own, where their clocks agree (auto) or not (header), or those of recording",
+    )
+    group.add_argument(
+        "--joint-unit",
+        choices=JOINT_UNITS,
+        default=d.joint_unit,
+        help="unit of the joints' angles, of HDF5, too; mdeg: thousandths of a degree",
     )
     group.add_argument(
         "--state-topics",
@@ -168,6 +175,12 @@ def _add_foreign_arguments(group: Any) -> None:
     group.add_argument(
         "--colours", choices=("rgb", "bgr"), default="rgb", help="HDF5: order of the colours in the stored pictures"
     )
+    group.add_argument(
+        "--arm-values",
+        default="",
+        metavar="PLACES",
+        help="HDF5: which values of longer rows are the robot's, from 0, as 0-13 or 0-6,13-19; others are left out",
+    )
     group.add_argument("--base", action="store_true", help="HDF5: append base_action to the actions")
     group.add_argument(
         "--dataset", default="", help="RLDS: name of a map in config/datasets, or a file; default: found by its keys"
@@ -188,7 +201,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Convert recordings or show what they hold (--inspect); return the exit code. Raises `FineVLAError` for bad options."""
     if arguments.out is None and not arguments.inspect:
         raise FineVLAError("name the data set to make by --out, or give --inspect to see what is in the input")
-    refuse_no_output("--out", arguments.out)
+    refuse_no_output("--out", arguments.out, beside_data_sets=True)
     file = _robot_file(arguments.robot)
     embodiment = load_embodiment(file)
     settings = {k: v for k, v in vars(arguments).items() if k not in INDIFFERENT}
@@ -255,6 +268,7 @@ def _bag_options(a: argparse.Namespace, embodiment: Embodiment) -> bag_analysis.
         namespace=a.namespace,
         task=a.task,
         stamps=a.stamps,
+        joint_unit=a.joint_unit,
         state_topics=tuple(topic for topic in a.state_topics.split(",") if topic),
     )
 

@@ -27,7 +27,7 @@ from finevla_tools.convert.video_encoder import sharing
 from finevla_tools.crash_report import Unexpected, remember, unexpected
 from finevla_tools.work.parallel_map import cores, over
 from finevla_tools.work.progress import Lines, Progress, clock
-from finevla_tools.work.staged_output import workplace
+from finevla_tools.work.staged_output import REPORT, workplace
 
 DONE_FILE = "done.json"
 REPORT_FILE = "meta/finevla_report.jsonl"
@@ -209,7 +209,7 @@ class Conversion:
             if outcome.reason:
                 self._tell(outcome.name, outcome.name, outcome.reason, kind=outcome.kind)
         lines = "".join(json_line(line) + "\n" for line in self._report)
-        reasons = made.with_name("report.jsonl")
+        reasons = made.with_name(REPORT)
         write_text(reasons, lines)
         if not groups:
             raise FineVLAError(f"no episode could be converted; the reasons are in '{reasons}'")

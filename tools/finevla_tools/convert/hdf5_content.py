@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.embodiment import Embodiment
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import FineVLAError, one_line
 from finevla_core.plural_phrases import counted
 from finevla_tools.convert import compressed_pictures
 from finevla_tools.convert.episode import CameraStream, Picture
 from finevla_tools.convert.episode_names import episode_names
 from finevla_tools.convert.hdf5_file import MAX_CHUNK, Stored, text
+from finevla_tools.convert.joint_angles import AUTO, Angles
 from finevla_tools.convert.task_labels import TaskTable
 from finevla_tools.datasets import gripper_and_joint_scales
 from finevla_tools.datasets.value_meanings import side_of
@@ -69,9 +70,16 @@ LAYOUTS = (
 )
 
 
+# What files of others have at their top, whose they are, and what to do.
+OTHERS = (
+    ("data", "robomimic, LIBERO or MimicGen (/data/demo_...)", "LeRobot has data sets of them"),
+    ("observation/robot_state", "raw DROID (trajectory.h5)", "its RLDS and LeRobot forms are"),
+)
+
+
 @dataclass(frozen=True)
 class Hdf5Options:
-    """What a file does not say of itself.
+    """What a file does not say of itself; `arm_values` are places of the robot's values in longer rows, from 0.
 
     `fps` None: 30, the collector's rate, or 50 where the file is ALOHA's own (attribute `sim` and no `base_action`).
     `gripper` and, if another, `gripper_action` are scales as `gripper_and_joint_scales.parse` reads them;
@@ -88,6 +96,8 @@ class Hdf5Options:
     colours: str = "rgb"
     base: bool = False
     task: str | TaskTable = ""
+    joint_unit: str = AUTO
+    arm_values: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for said in self.grippers().values():
@@ -177,10 +187,16 @@ class Content:
             yield CameraStream(name, height, width)
 
     def values(
-        self, which: str, begin: int, end: int, scales: Mapping[str, gripper_and_joint_scales.GripperScale]
+        self,
+        which: str,
+        begin: int,
+        end: int,
+        scales: Mapping[str, gripper_and_joint_scales.GripperScale],
+        joint_unit: str = AUTO,
     ) -> NDArray[np.float32]:
-        """States or actions `(end - begin, D)`: joints as they are, grippers 0 (closed) to 1 (open)."""
+        """States or actions `(end - begin, D)`: joints in rad, grippers 0 (closed) to 1 (open)."""
         rows = self._rows(which, begin, end)
+        rows[:, self._turning()] = Angles(self._robot, joint_unit).turned(rows[:, self._turning()])
         for column, side in self._grippers().items():
             scale, value = scales.get(f"{which}.{side}", gripper_and_joint_scales.UNSCALED), self._robot.values[column]
             closed, opened = scale.closed, scale.opened
@@ -206,6 +222,18 @@ class Content:
                     found[f"{which}.{side}"] = min(low, float(one.min())), max(high, float(one.max()))
         return found
 
+    def widest_joint(self) -> float:
+        """The greatest size of a joint's reading in states and actions."""
+        blocks = (
+            self._rows(which, begin, min(begin + BLOCK, self.frames))[:, self._turning()]
+            for which in ("state", "action")
+            for begin in range(0, self.frames, BLOCK)
+        )
+        return max(float(np.abs(block).max(initial=0.0)) for block in blocks)
+
+    def _turning(self) -> list[int]:
+        return [i for i, value in enumerate(self._robot.values) if not value.is_gripper]
+
     def _grippers(self) -> dict[int, str]:
         """The robot's grippers by column, each with its side; of a robot of one arm, right."""
         columns = [i for i, value in enumerate(self._robot.values) if value.is_gripper]
@@ -215,7 +243,34 @@ class Content:
 
     def _rows(self, which: str, begin: int, end: int) -> NDArray[np.float32]:
         parts = self._states if which == "state" else self._actions
-        return np.concatenate([self._block(part, begin, end) for part in parts], axis=1)
+        rows = np.concatenate([self._block(part, begin, end) for part in parts], axis=1)
+        return rows[:, list(self._chosen(rows.shape[1]))]
+
+    def _chosen(self, width: int, what: str = "") -> tuple[int, ...]:
+        """Where the robot's values are in rows of that width; raises `FineVLAError` where that is not known."""
+        wanted, given = len(self._robot.names), self._options.arm_values
+        if width == wanted:
+            return tuple(range(width))
+        if not given:
+            more = (
+                f"; of {width} values the first {wanted} may be the arms' and the others a base's"
+                if width > wanted
+                else ""
+            )
+            raise FineVLAError(
+                f"'{self.path}': {what} has {counted(width, 'value')}, robot '{self._robot.name}' has {wanted}{more}: name "
+                f"its robot file by --robot"
+                + (f", or say which are the arms', as --arm-values 0-{wanted - 1}" if width > wanted else "")
+            )
+        if len(given) != wanted:
+            raise FineVLAError(
+                f"--arm-values names {counted(len(given), 'value')}, robot '{self._robot.name}' has {wanted}"
+            )
+        if max(given) >= width:
+            raise FineVLAError(
+                f"'{self.path}': --arm-values names value {max(given)}, {what} has {counted(width, 'value')}"
+            )
+        return given
 
     def _block(self, part: Any, begin: int, end: int) -> NDArray[np.float32]:
         with np.errstate(over="ignore"):
@@ -230,19 +285,21 @@ class Content:
             if all(self._stored.find(name, needed=False) is not None for name in layout.state):
                 return layout
         wanted = ", ".join(f"/{layout.state[0]}" for layout in LAYOUTS)
-        raise FineVLAError(f"'{self.path}' holds no episode of a known collector: none of {wanted} is there")
+        for mark, whose, mend in OTHERS:
+            if mark in self._file:
+                raise FineVLAError(f"'{self.path}' is a file of {whose}, which is not read; {mend}")
+        there = ", ".join(f"/{one_line(name, 40)}" for name in sorted(self._stored.names(""))[:6]) or "nothing"
+        raise FineVLAError(
+            f"'{self.path}' holds no episode of a known collector: none of {wanted} is there, but {there}; write it in one of "
+            "these layouts, or as a LeRobot data set"
+        )
 
     def _check_numbers(self) -> None:
-        wanted = len(self._robot.names)
         for what, parts in (("state", self._states), ("action", self._actions)):
             if any(part.shape[0] != self.frames for part in parts):
                 lengths = ", ".join(f"{part.name} {part.shape[0]}" for part in (self._states[0], *parts))
                 raise FineVLAError(f"'{self.path}': numbers of rows differ ({lengths}); the recording is incomplete")
-            if (width := sum(part.shape[1] for part in parts)) != wanted:
-                raise FineVLAError(
-                    f"'{self.path}': {what} has {counted(width, 'value')}, robot '{self._robot.name}' has "
-                    f"{wanted}; name its robot file"
-                )
+            self._chosen(sum(part.shape[1] for part in parts), what)
         for base in self._base:
             if base.shape != (self.frames, len(BASE_NAMES)):
                 raise FineVLAError(f"'{self.path}': {base.name} has shape {base.shape}, (frames, 2) is needed")

@@ -18,6 +18,7 @@ from finevla_tools.convert.episode import EpisodeFrame, Header, Picture, Referen
 from finevla_tools.convert.episode_names import episode_names, task_of_folder
 from finevla_tools.convert.hdf5_content import BASE_NAMES, BLOCK, Content, Hdf5Options
 from finevla_tools.convert.hdf5_file import opened
+from finevla_tools.convert.joint_angles import AUTO, RAD
 from finevla_tools.convert.task_labels import task_for
 from finevla_tools.datasets import gripper_and_joint_scales
 
@@ -49,22 +50,35 @@ class Hdf5Source:
     embodiment: Embodiment
     options: Hdf5Options = field(default_factory=Hdf5Options)
     _decided: gripper_and_joint_scales.ScaleDecision | None = field(default=None, init=False, repr=False, compare=False)
+    _joint_unit: str = field(default=AUTO, init=False, repr=False, compare=False)
+    _widest: float = field(default=0.0, init=False, repr=False, compare=False)
+
+    @property
+    def joint_unit(self) -> str:
+        """Unit of the joints, as it was said or decided over all files."""
+        return self._joint_unit
 
     def settle(self) -> tuple[str, ...]:
-        """Decide the scale of the grippers once, over all files; what was decided, in words."""
-        return self.decided().told
+        """Decide the scales of grippers and joints once, over all files; what was decided, in words."""
+        decided = self.decided()
+        if self._joint_unit in (AUTO, RAD):
+            return decided.told
+        return (*decided.told, f"joints read up to {self._widest:.4g}: taken as {self._joint_unit}, and made rad")
 
     def decided(self) -> gripper_and_joint_scales.ScaleDecision:
         """Raises `FineVLAError` if the files contradict each other; those that cannot be read are told when they are opened."""
         if self._decided is None:
-            ranges = {}
+            ranges, widest = {}, []
             for reference in self.references():
                 # Whatever it is, it costs this episode when it is converted, and none of the others here.
                 with contextlib.suppress(Exception), opened(reference.path) as file:
-                    ranges[reference.name] = Content(
-                        file, reference.path, self.embodiment, self.options
-                    ).gripper_ranges()
+                    content = Content(file, reference.path, self.embodiment, self.options)
+                    ranges[reference.name] = content.gripper_ranges()
+                    widest.append(content.widest_joint())
             ranges = gripper_and_joint_scales.without_damaged(ranges)
+            self._joint_unit, self._widest = self.options.joint_unit, max(widest, default=0.0)
+            if self._joint_unit == AUTO and widest:
+                self._joint_unit = gripper_and_joint_scales.angle_unit(widest, f"'{self.path}'")
             if not ranges:
                 return gripper_and_joint_scales.ScaleDecision({})
             opening_m = 2 * next((v.one for v in self.embodiment.values if v.is_gripper), 0.05)
@@ -172,8 +186,9 @@ class Hdf5Episode:
             sizes = {camera.name: (camera.height, camera.width) for camera in self.header.cameras}
             for begin in range(0, content.frames, BLOCK):
                 end = min(begin + BLOCK, content.frames)
-                states = content.values("state", begin, end, self._decided.scales)
-                actions = content.values("action", begin, end, self._decided.scales)
+                unit = self._source.joint_unit
+                states = content.values("state", begin, end, self._decided.scales, unit)
+                actions = content.values("action", begin, end, self._decided.scales, unit)
                 for i in range(begin, end):
                     shown: dict[str, Picture] = {}
                     for name, images in content.images.items():

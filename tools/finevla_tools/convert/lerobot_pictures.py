@@ -15,6 +15,7 @@ from finevla_core.pointer_files import refuse_no_content
 from finevla_tools.convert import compressed_pictures
 from finevla_tools.convert.episode import CameraStream, Encoded
 from finevla_tools.convert.episode_names import inside
+from finevla_tools.datasets.video_frames import refuse_turned, rgb_of
 
 if TYPE_CHECKING:
     from finevla_tools.datasets.lerobot_files import Footage
@@ -32,6 +33,10 @@ class VideoPictures:
     def __init__(self, camera: CameraStream, footage: "Footage", tolerance_s: float = TOLERANCE_S) -> None:
         self.camera, self._path, self._begin_s, self._tolerance_s = camera, footage.path, footage.begin_s, tolerance_s
         self._end_s = math.inf if footage.end_s is None else footage.end_s
+        self._is_alone = footage.end_s is None
+        self.begins_s = (
+            0.0  # of a file that is the episode's alone: when its first picture is shown, known once it is open
+        )
         self._where = f"'{footage.path}'"
 
     def __enter__(self) -> "VideoPictures":
@@ -54,6 +59,8 @@ class VideoPictures:
                 begin = round(self._begin_s / stream.time_base) - 1
                 self._container.seek(begin, backward=True, any_frame=False, stream=stream)
             self._base = float(stream.time_base)
+            if self._is_alone and (begins := stream.start_time or 0) > 0:
+                self.begins_s = begins * self._base
             self._decoded = self._container.decode(stream)
         return self
 
@@ -62,7 +69,7 @@ class VideoPictures:
 
     def at(self, time_s: float) -> NDArray[np.uint8]:
         """Return the picture `(H, W, 3)` shown at that second of the episode; times must not go back."""
-        due = self._begin_s + time_s
+        due = self._begin_s + self.begins_s + time_s
         if due > self._end_s + self._tolerance_s:
             raise DamagedFileError(
                 f"{self._where}: the episode's pictures end at {self._end_s:.4f} s by the metadata, its rows go on to "
@@ -72,6 +79,7 @@ class VideoPictures:
             for frame in self._decoded:
                 if frame.pts is None or frame.pts * self._base < due - self._tolerance_s:
                     continue
+                refuse_turned(frame, self._where)
                 if frame.is_corrupt:
                     raise DamagedFileError(f"{self._where}: its picture at {due:.3f} s is broken")
                 if frame.pts * self._base > due + self._tolerance_s:
@@ -83,7 +91,7 @@ class VideoPictures:
                     raise FineVLAError(
                         f"{self._where} is {frame.width}x{frame.height}, {self.camera.width}x{self.camera.height} is declared"
                     )
-                return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+                return rgb_of(frame)
         raise DamagedFileError(f"{self._where} ends before {due:.4f} s; pictures are missing")
 
     def has_more(self) -> bool:
@@ -107,6 +115,8 @@ def declared_camera(key: str, name: str, shape: Any, root: Path) -> CameraStream
 
 def stored_picture(cell: Any, root: Path, where: str) -> Encoded:
     """Return a picture of an image column: its bytes, or the file that its path names; raises `FineVLAError`."""
+    if isinstance(cell, list):
+        raise FineVLAError(f"{where} is stored as numbers in rows of a list; JPEG or PNG bytes, or a path, are read")
     data = cell.get("bytes") if isinstance(cell, Mapping) else cell
     if data is None and isinstance(cell, Mapping) and isinstance(cell.get("path"), str):
         path = inside(root, cell["path"], where)

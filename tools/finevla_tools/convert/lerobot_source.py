@@ -23,6 +23,7 @@ from finevla_tools.convert.episode_names import inside
 from finevla_tools.convert.lerobot_columns import Columns, Vector, columns_of
 from finevla_tools.convert.lerobot_pictures import VideoPictures, declared_camera, sentences, stored_picture
 from finevla_tools.convert.task_labels import TaskTable, task_for
+from finevla_tools.datasets.frame_times import refuse_impossible_times
 from finevla_tools.datasets.language_row import LanguageRow
 from finevla_tools.datasets.scalar_columns import stored_columns
 
@@ -32,6 +33,7 @@ IMAGES = "observation.images."
 DEFAULTS = {"timestamp", "frame_index", "episode_index", "index", "task_index", "next.done"}
 COUNTED = ("timestamp", "task_index", "frame_index")
 LANGUAGE = ("language_persistent", "language_events")
+TOLD_BEGIN = 0.25  # of a frame: a video that begins later is worth a sentence
 TOLD = 5  # sentences on broken metadata, of which there may be thousands
 MAX_ROWS = 1_000_000
 
@@ -199,6 +201,7 @@ class LeRobotEpisode:
             k = 0
             for table in self._tables((*state.keys, *action.keys, *COUNTED, *self._images.values())):
                 self._follow(table, k)
+                refuse_impossible_times(table, self._files.fps, self._where)
                 columns = [self._vector(table, state), self._vector(table, action)]
                 columns += [self._numbers(table, key, 1) for key in ("timestamp", "task_index")]
                 shown_columns = {name: table.column(key) for name, key in self._images.items()}
@@ -218,6 +221,10 @@ class LeRobotEpisode:
                     yield EpisodeFrame(columns[0][i], columns[1][i], shown, self._task(int(columns[3][i, 0]), k))
                     k += 1
             for name, video in footage.items():
+                if video.begins_s > TOLD_BEGIN / fps:
+                    self._tell(
+                        f"its video of {name} begins at {video.begins_s:.3f} s; its first picture is taken for that of row 0"
+                    )
                 if not self._file.is_shared and video.has_more():
                     self._tell(f"its video of {name} goes on behind its last row; rows may be missing")
             if k == 0 or (self._file.length is not None and k != self._file.length):

@@ -43,6 +43,11 @@ def _is_lerobot(path: Path) -> bool:
 def _lerobot(path: Path, options: Mapping[str, Any]) -> Source:
     from finevla_tools.convert.lerobot_source import LeRobotOptions, LeRobotSource
 
+    if (unit := options.get("joint_unit", "auto")) != "auto":
+        raise FineVLAError(
+            f"--joint-unit {unit} is of bags and HDF5 files; of a LeRobot data set it is found by the joints' range, or said "
+            "in a field map ('unit:'; --inspect FILE writes one)"
+        )
     given = {key: options[key] for key in ("task", "gripper", "gripper_action", "fps")}
     return LeRobotSource(path, LeRobotOptions(options["state_key"], options["action_key"], **given))
 
@@ -54,12 +59,24 @@ def _has_hdf5(path: Path) -> bool:
 
 
 def _hdf5(path: Path, options: Mapping[str, Any]) -> Source:
+    from finevla_tools.convert.arm_values import places_of
     from finevla_tools.convert.hdf5_content import Hdf5Options
     from finevla_tools.convert.hdf5_source import Hdf5Source
 
-    names = ("fps", "gripper", "gripper_action", "motor_open", "motor_open_action", "colours", "base", "task")
+    names = (
+        "fps",
+        "gripper",
+        "gripper_action",
+        "motor_open",
+        "motor_open_action",
+        "colours",
+        "base",
+        "task",
+        "joint_unit",
+    )
     given = {key: options[key] for key in names}
-    return Hdf5Source(path, options["embodiment"], Hdf5Options(**given))
+    arm_values = places_of(options["arm_values"])
+    return Hdf5Source(path, options["embodiment"], Hdf5Options(**given, arm_values=arm_values))
 
 
 def _has_rlds(path: Path) -> bool:

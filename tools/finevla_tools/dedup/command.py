@@ -111,7 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
     _check(arguments)
     for dataset in arguments.dataset:
         refuse_no_folder(dataset)
-    refuse_no_output("--out", arguments.out)
+    refuse_no_output("--out", arguments.out, beside_data_sets=True)
     announce(f"reading {', '.join(map(str, arguments.dataset))}")
     from finevla_tools.dedup import clean_reports_and_keep_file
     from finevla_tools.dedup.source_data_sets import check_rates, entries_of, open_sources
@@ -150,9 +150,11 @@ def _dedup(arguments: argparse.Namespace, sources: Any, entries: Any, job: Any, 
         run_outputs.write_page(made, sources, job, outcome, differ, compared)
         said = run_outputs.said_of(sources, job, outcome, differ)
         result_tables.write_run(made, said)
+        # Before the results appear: where there is no room for these, the same command goes on.
+        datasets = run_outputs.write_datasets(sources, arguments.kept, outcome)
     _print(said, outcome)
     print(f"report: {out / run_outputs.PAGE}")
-    for folder, count in run_outputs.write_datasets(sources, arguments.kept, outcome):
+    for folder, count in datasets:
         print(f"data set of {counted(count, 'episode')}: {folder}")
     return 0
 

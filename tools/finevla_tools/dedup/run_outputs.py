@@ -1,6 +1,7 @@
 """Write the results of a run: `run.json`, the report page, data sets of the kept episodes."""
 
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -173,17 +174,19 @@ def refuse_datasets(sources: Sequence[DedupSource], out: Path | None) -> None:
         lerobot_subset.refuse(_files(source), place)
 
 
-def write_datasets(
-    sources: Sequence[DedupSource], out: Path | None, outcome: DedupOutcome
-) -> Iterator[tuple[Path, int]]:
-    """Write a LeRobot data set of the kept episodes of each source; yield its folder and number of episodes."""
-    if out is None:
-        return
-    rows = outcome.read.rows
-    for source, place in _places(sources, out):
-        kept = [row.episode_index for row in rows if row.kept and row.dataset == source.name]
-        if kept:
-            yield place, lerobot_subset.write_kept(_files(source), place, kept)
+def write_datasets(sources: Sequence[DedupSource], out: Path | None, outcome: DedupOutcome) -> list[tuple[Path, int]]:
+    """Write a LeRobot data set of the kept episodes of each source, all or none; return folders and numbers of episodes."""
+    made: list[tuple[Path, int]] = []
+    try:
+        for source, place in _places(sources, out) if out is not None else ():
+            rows = (row for row in outcome.read.rows if row.kept and row.dataset == source.name)
+            if kept := [row.episode_index for row in rows]:
+                made.append((place, lerobot_subset.write_kept(_files(source), place, kept)))
+    except BaseException:
+        for place, _ in made:
+            shutil.rmtree(place, ignore_errors=True)
+        raise
+    return made
 
 
 def _places(sources: Sequence[DedupSource], out: Path) -> list[tuple[DedupSource, Path]]:

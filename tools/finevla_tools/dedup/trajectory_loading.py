@@ -21,6 +21,7 @@ from finevla_tools.canonical.rotations import MIN_NORM, Array, continuous, to_ro
 from finevla_tools.canonical.unified_files import read_unified
 from finevla_tools.canonical.unified_values import ForwardKinematics, Rules, Unified, unify
 from finevla_tools.crash_report import Unexpected, remember, unexpected
+from finevla_tools.datasets.frame_times import STAMPS, refuse_impossible_times
 from finevla_tools.datasets.lerobot_files import values
 from finevla_tools.dedup.source_data_sets import DedupSource, Entry, EpisodeRequest
 from finevla_tools.work.parallel_map import over
@@ -144,7 +145,10 @@ def _read(
         return _arms(unified, {}, source, wanted, where), len(unified.state), ()
     assert source.files is not None
     keys = source.map.keys if source.map else (_plain_column(wanted),)
-    table = source.files.read(entry.file, keys if entry.file.tasks else (*keys, TASK))
+    wanted_columns = (*keys, STAMPS) if entry.file.tasks else (*keys, STAMPS, TASK)
+    table = source.files.read(entry.file, wanted_columns)
+    if not wanted.compat:  # FineVLA takes them as they are
+        refuse_impossible_times(table, source.files.fps, where)
     tasks: tuple[int, ...] = ()
     if not entry.file.tasks and TASK in table.column_names and table.num_rows:
         tasks = tuple(int(i) for i in np.unique(values(table, TASK, where).astype(np.int64)))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from finevla_core.errors import FineVLAError, unwritable
+from finevla_core.errors import DiskFullError, FineVLAError, is_disk_full, unwritable
 from finevla_core.recording.atomic_files import (
     SUFFIX,
     publish,
@@ -20,6 +20,7 @@ from finevla_core.recording.atomic_files import (
 )
 
 LOCK, SETTINGS, OUTPUT = "lock", "settings.json", "output"
+REPORT = "report.jsonl"  # why nothing came out: no work that another run could go on with
 
 
 class Staged:
@@ -45,11 +46,13 @@ class Staged:
     def __enter__(self) -> Path:
         return self.path
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         if kind is None:
             self.publish()
-        else:
-            self.discard()
+            return
+        self.discard()
+        if isinstance(error, Exception) and is_disk_full(error) and not isinstance(error, DiskFullError):
+            raise unwritable(self.target, error) from error
 
     def publish(self) -> Path:
         """Rename `path` to `target`; raises `FineVLAError` if somebody else made it meanwhile."""
@@ -86,8 +89,11 @@ def workplace(
         made = folder / OUTPUT
         try:
             yield made
-        except FineVLAError:
-            _leave_nothing_of_nothing(folder)
+        except Exception as error:
+            if isinstance(error, FineVLAError):
+                _leave_nothing_of_nothing(folder)
+            if is_disk_full(error) and not isinstance(error, DiskFullError):
+                raise unwritable(out, error) from error
             raise
         for left in made.glob(f".*{SUFFIX}"):  # of a killed process that worked here before
             left.unlink(missing_ok=True)
@@ -100,8 +106,12 @@ def workplace(
 
 def _leave_nothing_of_nothing(folder: Path) -> None:
     """Remove `folder` if no work was done in it yet: its settings would keep the same command with a mistake mended out."""
-    if not any(path.is_file() and path.name not in (LOCK, SETTINGS) for path in folder.rglob("*")):
+    if not _holds_work(folder) and not (folder / REPORT).exists():
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _holds_work(folder: Path) -> bool:
+    return any(path.is_file() and path.name not in (LOCK, SETTINGS, REPORT) for path in folder.rglob("*"))
 
 
 def refuse_existing(path: Path) -> None:
@@ -137,6 +147,6 @@ def locked(out: Path, folder: Path, busy: str) -> Iterator[None]:
 
 def _refuse_other(folder: Path, settings: str) -> None:
     file = folder / SETTINGS
-    if file.exists() and file.read_text(encoding="utf-8") != settings:
+    if file.exists() and file.read_text(encoding="utf-8") != settings and _holds_work(folder):
         raise FineVLAError(f"'{folder}' was begun with other options; give the same again, or remove it to start anew")
     write_text(file, settings)
