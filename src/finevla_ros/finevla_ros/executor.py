@@ -20,7 +20,7 @@ from rclpy.task import Task
 
 from finevla_ros.bounded_subscriptions import RefusalCounter
 from finevla_ros.memory_return import PROCESS
-from finevla_ros.unlocked_take import take_bytes
+from finevla_ros.unlocked_take import rcl_functions, take_bytes
 
 MOST_ASIDE = 16  # threads: requests that come faster than they are answered wait in the middleware, or are lost there
 
@@ -65,7 +65,8 @@ class _LastingExecutor(Executor):
         self._refusals = RefusalCounter("a topic or a service", "message")
 
     def _take_subscription(self, sub: Any) -> Any:
-        return self._taken(_take_raw if sub.raw else super()._take_subscription, sub)
+        is_ours = sub.raw and rcl_functions() is not None
+        return self._taken(_take_raw if is_ours else super()._take_subscription, sub)
 
     def _take_service(self, srv: Any) -> Any:
         return self._taken(super()._take_service, srv)

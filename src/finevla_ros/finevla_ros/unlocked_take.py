@@ -7,8 +7,10 @@ C interface here, which ctypes does without the lock; a message that is too larg
 
 import ctypes
 import threading
+from functools import cache
 from typing import Any
 
+from rclpy._rclpy_pybind11 import Subscription as Handle
 from rclpy.subscription import Subscription
 
 OK, NOTHING_TAKEN = 0, 401  # RCL_RET_OK, RCL_RET_SUBSCRIPTION_TAKE_FAILED
@@ -77,29 +79,37 @@ class _Rcl:
 
 
 _BUFFER = _Buffer()
-_rcl: _Rcl | None = None
+
+
+@cache
+def rcl_functions() -> _Rcl | None:
+    """Return rcl's functions; None where this ROS has them otherwise, and rclpy must take the messages."""
+    try:
+        return _Rcl() if hasattr(Handle, "pointer") else None
+    except (OSError, AttributeError):
+        return None
 
 
 def take_bytes(subscription: Subscription) -> tuple[bytes | HugeMessage, dict[str, Any]] | None:
     """Take the next message of a raw subscription, whose handle is held by the caller, and its info; None if there is none.
 
-    Raises `RuntimeError` where the middleware cannot take it.
+    Raises `RuntimeError` where the middleware cannot take it, or where there is no `rcl_functions`.
     """
-    global _rcl
-    _rcl = _rcl or _Rcl()
-    array, info = _array(_rcl), _Info()
-    result = _rcl.take(subscription.handle.pointer, ctypes.byref(array), ctypes.byref(info), None)
+    if (rcl := rcl_functions()) is None:
+        raise RuntimeError("this ROS offers no rcl_take_serialized_message; rclpy must take the message")
+    array, info = _array(rcl), _Info()
+    result = rcl.take(subscription.handle.pointer, ctypes.byref(array), ctypes.byref(info), None)
     if result == NOTHING_TAKEN:
-        _rcl.reset_error()
+        rcl.reset_error()
         return None
     if result != OK:
-        _rcl.reset_error()
+        rcl.reset_error()
         raise RuntimeError(f"rcl_take_serialized_message returned {result}")
     length, most = array.length, getattr(subscription, BOUND, None)
     is_huge = most is not None and length > most
     data = HugeMessage(length) if is_huge else ctypes.string_at(array.buffer, length)
     if array.capacity > KEPT_BYTES:
-        _rcl.fini(ctypes.byref(array))
+        rcl.fini(ctypes.byref(array))
         _BUFFER.array = None
     counts = info.publication_sequence_number, info.reception_sequence_number
     published, received = (None if number == UNCOUNTED else number for number in counts)  # as rclpy says it

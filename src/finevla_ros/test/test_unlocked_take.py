@@ -12,6 +12,7 @@ from std_msgs.msg import String
 
 from finevla_ros import unlocked_take
 from finevla_ros.bounded_subscriptions import subscribe
+from finevla_ros.executor import OneThreadExecutor
 from finevla_ros.unlocked_take import BOUND, HugeMessage, take_bytes
 
 QOS = QoSProfile(depth=20)
@@ -76,6 +77,41 @@ def test_of_a_huge_message_only_its_size_is_taken(probe: Probe, heard: Subscript
     assert len(data) == 4 + 4 + size + 1
     buffer = unlocked_take._BUFFER.array
     assert buffer is None or buffer.capacity <= unlocked_take.KEPT_BYTES
+
+
+@pytest.mark.parametrize("has_rcl", [True, False])
+def test_where_rcl_is_not_found_rclpy_takes_them(probe: Probe, monkeypatch: pytest.MonkeyPatch, has_rcl: bool) -> None:
+    if not has_rcl:
+        monkeypatch.setattr("finevla_ros.executor.rcl_functions", lambda: None)
+    node = rclpy.create_node("eared", namespace="unlocked", context=probe.context)
+    said: list[str] = []
+    refused: list[str] = []
+    subscribe(node, String, "text", lambda m: said.append(m.data), QOS, most_bytes=77, tell=refused.append)
+    out = probe.publisher(String, "text", QOS)
+    probe.wait(out.get_subscription_count, "one to hear")
+    for text in ("x" * 5000, "stop"):
+        out.publish(String(data=text))
+    executor = OneThreadExecutor(context=probe.context)
+    executor.add_node(node)
+    for _ in range(200):
+        executor.spin_once(timeout_sec=0.1)
+        if said:
+            break
+    executor.shutdown()
+    node.destroy_node()
+    assert said == ["stop"]
+    assert len(refused) == 1
+    assert "it has 5009 bytes, 77 are allowed" in refused[0]
+
+
+def test_functions_that_are_not_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert unlocked_take.rcl_functions() is not None
+
+    def missing(name: str) -> None:
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr(unlocked_take.ctypes, "CDLL", missing)
+    assert unlocked_take.rcl_functions.__wrapped__() is None
 
 
 def test_subscriptions_of_ours_name_their_bound(probe: Probe) -> None:
