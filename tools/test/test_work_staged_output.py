@@ -92,9 +92,10 @@ def test_other_settings_do_not_go_on(tmp_path: Path) -> None:
     out, folder = tmp_path / "out", tmp_path / "w"
     with pytest.raises(KeyboardInterrupt), workplace(out, folder, BUSY, settings={"fps": 20}):
         raise KeyboardInterrupt  # before anything was done: nothing goes on, so others may begin
-    with pytest.raises(KeyboardInterrupt), workplace(out, folder, BUSY, settings={"fps": 10}):
-        (folder / "part").touch()
-        raise KeyboardInterrupt
+    begun = workplace(out, folder, BUSY, settings={"fps": 10})
+    begun.__enter__()
+    (folder / "part").touch()
+    begun.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
     with pytest.raises(FineVLAError, match="w' was begun with other options"):
         workplace(out, folder, BUSY, settings={"fps": 5}).__enter__()
     with workplace(out, folder, BUSY, settings={"fps": 10}) as made:
