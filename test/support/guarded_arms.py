@@ -52,10 +52,7 @@ class Guarded:
         bridge.on_joint_state(now_ns, self.embodiment.joints, list(self.embodiment.to_positions(values)), now_ns)
 
     def tell_held(self, bridge: Bridge, values: np.ndarray) -> None:
-        """The controllers say that they hold `values` (D,)."""
-        at = dict(zip(self.embodiment.joints, self.embodiment.to_positions(values).tolist(), strict=True))
-        for c in self.embodiment.controllers:
-            bridge.on_reference(c.name, c.joints, [at[joint] for joint in c.joints], [0.0] * len(c.joints))
+        tell_held(bridge, self.embodiment, values)
 
     def chunk(self, stamp_ns: int = START, amplitude: float = 0.15, **changes: object) -> ActionChunk:
         """A smooth chunk from home: every arm joint moves by `amplitude` within the horizon."""
@@ -76,6 +73,13 @@ class Guarded:
         urdf = expand(file.parents[2] / embodiment.urdf)
         safety = file.parents[1] / "safety" / file.name
         return cls(embodiment, load_envelope(embodiment, urdf, safety if safety.is_file() else None), urdf)
+
+
+def tell_held(bridge: Bridge, embodiment: Embodiment, values: np.ndarray) -> None:
+    """The controllers say that they hold `values` (D,)."""
+    at = dict(zip(embodiment.joints, embodiment.to_positions(values).tolist(), strict=True))
+    for c in embodiment.controllers:
+        bridge.on_reference(c.name, c.joints, [at[joint] for joint in c.joints], [0.0] * len(c.joints))
 
 
 def sampled(plan: Plan) -> tuple[np.ndarray, np.ndarray]:

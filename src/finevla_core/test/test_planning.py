@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from guarded_arms import tell_held
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import BSpline
@@ -60,7 +61,9 @@ class Setup:
         """What a bridge makes of the motion, part by part, with arms that follow exactly."""
         bridge = Bridge(self.embodiment, self.room.envelope, GateOptions(), BridgeOptions())
         now_ns, plans = 100 * SECOND, []
+        tell_held(bridge, self.embodiment, start)
         self._feel(bridge, start, now_ns)
+        bridge.references.forget()  # they say no more: the arms are elsewhere soon
         for number, part in enumerate(motion.parts, 1):
             bridge.take_authority("/motion", now_ns)
             bridge.on_chunk(part.chunk(self.embodiment, now_ns, "test", "/motion", bridge.epoch, number), now_ns)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from guarded_arms import tell_held
 
 from finevla_core.chunk import ActionChunk
 from finevla_core.safety.bridge import Bridge
@@ -47,7 +48,9 @@ def planned(planner: PathPlanner, scene: Scene, goal: Goal) -> ScriptedMotion:
 def refusals(plan: ScriptedMotion, bridge: Bridge, robot: RobotFiles) -> list[str]:
     """Codes of what the bridge refuses of a plan's chunks, each 60 ms after its observation; a perfect robot follows it."""
     embodiment, now = robot.embodiment, 10_000 * MS
+    tell_held(bridge, embodiment, plan.targets[0])
     bridge.on_joint_state(now, embodiment.joints, embodiment.to_positions(plan.targets[0]).tolist(), now)
+    bridge.references.forget()  # they say no more: the arms are elsewhere soon
     bridge.on_instruction("x", now)
     for step in range(plan.steps):
         stamp = now + round(step * CONTROL_S * 1000) * MS
