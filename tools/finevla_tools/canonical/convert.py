@@ -3,6 +3,7 @@
 A folder says of what input, map and options each of its files was made; only files that say the same are taken for done.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -287,7 +288,9 @@ def _signature(salt: str, dataset: LeRobotFiles, episode: EpisodeFile) -> str:
 
 @lru_cache(maxsize=64)
 def content_hash(path: Path, _: tuple[int, int]) -> str:
-    """Return the SHA-256 of a file's bytes; cached, since in v3.0 many episodes share a file."""
+    """Return the SHA-256 of a file's bytes; cached, since in v3.0 many episodes share a file. Raises `OSError`."""
+    if not path.is_file():  # whoever opened a pipe would wait for ever
+        raise OSError(errno.EINVAL, "is no plain file", str(path))
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
