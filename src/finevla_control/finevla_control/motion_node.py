@@ -49,6 +49,7 @@ IDLE_READ_S = 0.04
 ANSWER_S = 3.0  # the bridge answers within milliseconds; longer than DDS needs to find a newcomer
 GIVE_BACK_S = 1.0  # how often authority in our name is given back that we do not use
 REST_S = 5.0  # a motion that was ended brakes within half a second
+REASON_S = 0.5  # for why it was ended, on the topic of events
 SETTLE_S, THERE_RAD = 1.5, 0.05  # measured joints lag, and sag a little
 
 
@@ -347,7 +348,11 @@ class MotionNode(Node):
         if why := self._why_ended():
             raise FineVLAError(why)
         was_waiting = errand.is_waiting
-        is_over = errand.sees(status, event, time.monotonic())
+        try:
+            is_over = errand.sees(status, event, time.monotonic())
+        except AuthorityLostError as error:
+            self._until(lambda: bool(self._why_ended()), REASON_S)
+            raise FineVLAError(self._why_ended() or str(error)) from error
         if errand.is_waiting and not was_waiting:
             self.get_logger().info("step mode: the motion waits for the operator's yes (safety/approve)")
         return is_over
@@ -387,6 +392,10 @@ class MotionNode(Node):
         return True
 
 
+class AuthorityLostError(FineVLAError):
+    """The bridge follows somebody else, or nobody; why, a stop word for instance, comes on another topic, maybe later."""
+
+
 class PendingMotion:
     """One chunk on its way: what the bridge has made of it, by its status and by its events about it."""
 
@@ -406,7 +415,7 @@ class PendingMotion:
             raise FineVLAError("the operator turned the motion down")
         is_ours = status.client == self.client
         if self.is_ours and not is_ours:
-            raise FineVLAError("the motion was ended: somebody gave up its authority, or somebody else took it")
+            raise AuthorityLostError("the motion was ended: somebody gave up its authority, or somebody else took it")
         self.is_ours = is_ours
         is_followed = status.state == msg.SafetyStatus.FOLLOWING and status.chunk_sequence == self.sequence
         self.is_moving = self.is_moving or (is_ours and (is_followed or status.chunks_accepted > self.accepted))
