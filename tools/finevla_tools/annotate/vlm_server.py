@@ -288,7 +288,8 @@ class VlmServer:
         if status in RETRIED:
             return _Retry(f"HTTP {status}: {said}", _retry_after_s(response.headers.get("Retry-After", "")))
         return VlmRefusedError(
-            f"'{self.options.url}' refused the request (HTTP {status}): {said}{HELP.get(status, '')}", status in HOPELESS
+            f"'{self.options.url}' refused the request (HTTP {status}): {said}{HELP.get(status, '')}",
+            status in HOPELESS,
         )
 
 
@@ -319,12 +320,18 @@ def _text_of(content: bytes, most: VlmUsage) -> tuple[str, str, VlmUsage]:
         said = "".join(str(part.get("text", "")) for part in said if isinstance(part, dict))
     used = _used(reply.get("usage"), most)
     if reason == "length":  # half a sentence is not an answer
-        return "", f"the answer was cut at its length, after {used.tokens_out} tokens; a higher --max-tokens may help", used
+        return (
+            "",
+            f"the answer was cut at its length, after {used.tokens_out} tokens; a higher --max-tokens may help",
+            used,
+        )
     if reason not in ("stop", None):
         return "", f"the server ended the answer for the reason '{one_line(str(reason))}'", used
     if not isinstance(said, str) or not said.strip():
         refusal = message.get("refusal")
-        why = f"the model refuses: {one_line(refusal)}" if isinstance(refusal, str) and refusal else "the answer is empty"
+        why = (
+            f"the model refuses: {one_line(refusal)}" if isinstance(refusal, str) and refusal else "the answer is empty"
+        )
         thinks = bool(message.get("reasoning_content") or message.get("reasoning"))
         return "", f"{why}, all of it is thinking; a higher --max-tokens may help" if thinks else why, used
     return said, "", used

@@ -19,7 +19,6 @@ from finevla_tools.datasets.episode_words import EPISODES_FILE, EpisodeWords, Wo
 from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles
 from finevla_tools.work.staged_output import Staged
 
-
 VERSION = 1
 TEST, DEV = "test", "dev"
 IMAGES = "observation.images."
