@@ -108,7 +108,7 @@ def write_demos(arguments: argparse.Namespace, tasks: dict[str, float], formats:
     kept, tried, seconds = 0, 0, 0.0
 
     def text() -> str:
-        return f"{kept}/{counted(arguments.episodes, 'episode')}, {tried} tried, {kept / progress.seconds:.1f}/s"
+        return f"{kept}/{counted(arguments.episodes, 'episode')}, {tried} tried, {kept / progress.seconds:.2g}/s"
 
     progress = Progress("demonstrations", arguments.episodes, lines=Lines(text, every_s=SAY_EVERY_S))
     with ExitStack() as stack:
@@ -127,7 +127,7 @@ def write_demos(arguments: argparse.Namespace, tasks: dict[str, float], formats:
         raise FineVLAError(f"only {counted(kept, 'episode')} came out as told; give a smaller --first")
     rate = kept / progress.seconds
     print(
-        f"{counted(kept, 'episode')} of {seconds / kept:.1f} s on average, {tried - kept} left out; {rate:.1f} episodes/s"
+        f"{counted(kept, 'episode')} of {seconds / kept:.1f} s on average, {tried - kept} left out; {rate:.2g} episodes/s"
     )
     for writer in writers:
         print(f"written: {writer.root}")

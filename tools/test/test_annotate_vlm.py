@@ -114,7 +114,7 @@ def test_no_answer_at_all_is_one_sentence_that_leaves_no_draft_and_the_same_comm
     assert told.startswith(
         "error: 'played' answered for none of 2 episodes, and no draft is written: mend what follows"
     )
-    assert ("gave no answer in 1 tries" if is_down else "refused the request (HTTP 400)") in told
+    assert ("gave no answer in 1 try" if is_down else "refused the request (HTTP 400)") in told
     assert not (tmp_path / "draft").exists()
     with PlayedVlmServer() as server:
         assert annotate(root, server.url, tmp_path / "draft") == 0
@@ -148,3 +148,26 @@ def test_server_that_is_not_there_is_one_sentence_and_leaves_no_draft(
         assert annotate(root, server.url, tmp_path / "draft") == 2
     assert "error: " in capsys.readouterr().err
     assert not (tmp_path / "draft").exists()
+
+
+@pytest.mark.parametrize(
+    "option", [["--model", "qwen"], ["--server", "http://here:1/v1"], ["--preset", "robofine"], ["--most-cost", "1"]]
+)
+def test_option_of_a_model_without_a_model_is_refused(
+    option: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write(tmp_path / "set", [grasping(0.4)])
+    assert main(["annotate", str(root), "--out", str(tmp_path / "draft"), *option]) == 2
+    assert f"error: {option[0]} is of a model that is asked: add --annotator vlm" in capsys.readouterr().err
+    assert not (tmp_path / "draft").exists()
+
+
+def test_what_was_used_is_told_and_a_limit_of_cost_holds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write(tmp_path / "set", [grasping(0.4)])
+    prices = ["--price-in", "1000", "--price-out", "1000"]
+    with PlayedVlmServer() as server:
+        assert annotate(root, server.url, tmp_path / "dear", *prices, "--most-cost", "0.1") == 2
+        assert not server.requests
+        assert "above the limit of 0.1" in capsys.readouterr().err
+        assert annotate(root, server.url, tmp_path / "draft", *prices) == 0
+    assert "used: 1 request, 900 tokens in, 90 out, 0.99 at these prices" in capsys.readouterr().err

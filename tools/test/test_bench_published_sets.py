@@ -13,7 +13,7 @@ from bench_sets import write_set
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_core.pointer_files import POINTER
 from finevla_tools.benchmarks.evaluation_files import BenchSample, read_facts, read_questions, read_samples
-from finevla_tools.benchmarks.set_folders import facts_file, set_folder
+from finevla_tools.benchmarks.set_folders import facts_file, set_folder, set_name
 from finevla_tools.benchmarks.video_frames import find_views, why_missing
 from finevla_tools.cli import main
 
@@ -96,3 +96,16 @@ def test_answers_are_read_as_text_whatever_json_made_of_them(tmp_path: Path, ans
     told[0]["qas"][0]["answer"] = answer
     path.write_text(json.dumps(told))
     assert read_questions(path)["set-0"][0].answer == read
+
+
+def test_own_benchmark_is_told_by_its_part_and_its_results_by_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("test", "dev"):
+        (tmp_path / "sim" / name).mkdir(parents=True)
+        (tmp_path / "sim" / name / "EvalSets.json").write_text("[]")
+    assert set_name(tmp_path / "sim/test") == "test"
+    (tmp_path / "sim/benchmark.json").write_text("{}")
+    assert [set_name(tmp_path / "sim" / name) for name in ("test", "dev", ".")] == ["sim-test", "sim-dev", "sim"]
+    assert main(["bench", "vqa", str(tmp_path / "sim"), "--dry-run"]) == 2
+    assert f"; '{tmp_path / 'sim/test'}' is one: give that" in capsys.readouterr().err

@@ -32,7 +32,7 @@ from finevla_tools.annotate.vlm_annotator import (
     open_journal,
     usage_in,
 )
-from finevla_tools.annotate.vlm_budget import VlmBudgetError, VlmPrices
+from finevla_tools.annotate.vlm_budget import VlmBudgetError, VlmPrices, VlmUsage
 from finevla_tools.annotate.vlm_frames import ViewFile, read_frames
 from finevla_tools.annotate.vlm_prompts import PRESETS, prompt
 from finevla_tools.annotate.vlm_server import (
@@ -106,6 +106,44 @@ def test_untrue_answer_is_mended_once_then_a_person_must_look(how: str, video: P
         assert len(played.requests) == asked
     assert doubtful.state == known.state == REVIEW
     assert not doubtful.rows
+
+
+def completion(message: dict[str, Any], reason: str = "stop") -> bytes:
+    choice = {"message": {"role": "assistant", **message}, "finish_reason": reason}
+    return json.dumps({"choices": [choice], "usage": {"prompt_tokens": 9, "completion_tokens": 7}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (completion({"content": '{"a": '}, "length"), "was cut at its length, after 7 tokens; a higher --max-tokens"),
+        (completion({"content": None, "tool_calls": []}, "tool_calls"), "ended the answer for the reason 'tool_calls'"),
+        (completion({"content": None, "refusal": "I can not do that"}), "the model refuses: I can not do that"),
+        (completion({"content": "", "reasoning_content": "{}"}), "is empty, all of it is thinking"),
+        (completion({"content": " "}), "the answer is empty"),
+    ],
+)
+def test_answer_without_words_says_what_it_lacks(content: bytes, said: str) -> None:
+    text, lacking, used = vlm_server._text_of(content, VlmUsage(1, 50, 50))
+    assert text == ""
+    assert said in lacking
+    assert used == VlmUsage(1, 9, 7)
+
+
+def test_page_of_html_is_told_in_its_words() -> None:
+    page = b"<!doctype html><html><title>Login</title><p>please <b>log in</b></p></html>"
+    with pytest.raises(Exception, match="the answer is no chat completion: Login please log in"):
+        vlm_server._text_of(page, VlmUsage())
+
+
+@pytest.mark.parametrize(("status", "helps"), [("404", "the name of the model"), ("413", "fewer or smaller pictures")])
+def test_refusal_says_what_to_do(status: str, helps: str) -> None:
+    with (
+        PlayedVlmServer(always(status)) as played,
+        VlmServer(options(played.url)) as server,
+        pytest.raises(VlmRefusedError, match=helps),
+    ):
+        server.ask(ASKED, "x", SCHEMA)
 
 
 @pytest.mark.parametrize("how", ["429", "500", "cut", "no choices", "huge", "no completion"])

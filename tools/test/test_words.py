@@ -39,7 +39,9 @@ ODD = ("放下它", "no\u2028end\u2029of line", "a\nb\tc", '"{}"', "🤖", "x" *
 
 
 def row(slot: str, value: str, episode: int = 1, **more: Any) -> Annotation:
-    dimension = {"active_actor": "active_actor", "target_color": "target_object"}.get(slot, TEXT)
+    dimension = {
+        "active_actor": "active_actor", "target_color": "target_object", "primitive_action": "action_sequence"
+    }.get(slot, TEXT)  # fmt: skip
     said = {"from_s": 0.0, "to_s": 0.5, "source": "human", "status": APPROVED} | more
     return Annotation(episode=episode, dimension=dimension, slot=slot, value=value, **said)
 
@@ -280,6 +282,13 @@ def test_contradictions_are_told(tmp_path: Path) -> None:
     assert "right_arm" in said
 
 
+def test_phases_of_the_motion_do_not_contradict_the_action_that_was_asked_for(tmp_path: Path) -> None:
+    words = read_words(open_dataset(write_v3(tmp_path / "set", ((6,),), ("lift the red cube",))))[0]
+    asked = dataclasses.replace(row("primitive_action", "lift it", 0), source="operator")
+    moved = [dataclasses.replace(row("primitive_action", text, 0), source="motion") for text in ("approach", "lift")]
+    assert contradictions(dataclasses.replace(words, annotations=(asked, *moved))) == []
+
+
 class TestCommand:
     def test_words_go_out_and_in_by_the_files_of_finevla(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -315,6 +324,14 @@ class TestCommand:
         assert len(read_annotations(tmp_path / "drafts.parquet")) == 3
         assert main(["words", str(tmp_path / "one")]) == 0
         assert "5 episodes, 1 with a fine text (20 %)" in capsys.readouterr().out
+
+    def test_fine_text_without_steps_goes_out_to_finevla_tool(self, tmp_path: Path) -> None:
+        write_annotations(tmp_path / "a.parquet", [row("fine", "slowly")])
+        root = make(tmp_path / "set", "v3.0")
+        assert main(["words", str(root), "--apply", str(tmp_path / "a.parquet"), "--out", str(tmp_path / "one")]) == 0
+        assert main(["words", str(tmp_path / "one"), "--export", "finevla-tool", str(tmp_path / "tool.jsonl")]) == 0
+        line = json.loads((tmp_path / "tool.jsonl").read_text())
+        assert (line["fineGrainedSteps"], line["has_raw_steps"], line["steps_raw"]) == (["slowly"], 0, None)
 
     @pytest.mark.parametrize(
         ("options", "said"),

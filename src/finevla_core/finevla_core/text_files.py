@@ -226,4 +226,7 @@ def _has_half(value: object) -> bool:
 
 def _said(error: BaseException) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
+    text = text.replace(' in "<unicode string>", line', ", line")  # the file is named before
+    if "'\\t' that cannot start" in text:
+        text = f"indent with blanks, not with tabs: {text}"
     return text if len(text) <= 200 else text[:200] + "..."

@@ -111,6 +111,12 @@ def test_json_and_yaml_of_windows_are_read(tmp_path: Path) -> None:
         read_yaml(write(tmp_path / "x.yaml", "!!python/object/apply:os.getcwd []"))
 
 
+def test_a_tab_in_yaml_is_told_with_its_line_and_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(DamagedFileError, match=r"indent with blanks, not with tabs: .*, line 2, column 1") as caught:
+        read_yaml(write(tmp_path / "x.yaml", "training:\n\tsteps: 5\n"))
+    assert "unicode string" not in str(caught.value)
+
+
 def test_an_entry_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DamagedFileError, match="entry 'steps' is there twice.*line 4"):
         read_yaml(write(tmp_path / "x.yaml", "name: x\ntraining:\n  steps: 5\n  steps: 500\n"))

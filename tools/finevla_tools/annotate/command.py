@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 
 from finevla_core.errors import FineVLAError
 from finevla_core.plural_phrases import counted
-from finevla_tools.annotate.vlm_command import add_vlm_arguments, refuse_pictures, vlm_options, with_vlm
+from finevla_tools.annotate.vlm_command import (
+    add_vlm_arguments,
+    refuse_model_options,
+    refuse_pictures,
+    vlm_options,
+    with_vlm,
+)
 from finevla_tools.argument_checks import refuse_no_data_set, refuse_no_output
 from finevla_tools.canonical.command import add_gripper_arguments
 from finevla_tools.stderr_notices import announce
@@ -62,6 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.episodes is not None and arguments.episodes < 1:
         raise FineVLAError(f"--episodes is {arguments.episodes}; at least 1 is needed")
     asked = vlm_options(arguments) if arguments.annotator == "vlm" else None
+    if asked is None:
+        refuse_model_options(arguments)
     if arguments.questions is not None:
         _refuse_for_questions(arguments)
     announce(f"reading '{arguments.dataset}'")

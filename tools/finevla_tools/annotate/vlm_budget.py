@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 
 IMAGE_TOKENS = 1000  # assumed for a picture 512 wide before the server has told; Qwen-VL takes some 280 to 700
 BYTES_PER_TOKEN = 3  # of text, also Chinese; an estimate that is meant to be too high
@@ -39,6 +40,13 @@ class VlmPrices:
     def of(self, usage: VlmUsage) -> float:
         """Return what these tokens cost, in the currency of the prices."""
         return (usage.tokens_in * self.per_million_in + usage.tokens_out * self.per_million_out) / 1e6
+
+
+def used_text(usage: VlmUsage, prices: VlmPrices) -> str:
+    """Return requests, tokens and, with prices, what they cost."""
+    told = f"{counted(usage.requests, 'request')}, {usage.tokens_in:,} tokens in, {usage.tokens_out:,} out"
+    cost = prices.of(usage)
+    return f"{told}, {cost:.4g} at these prices" if cost else told
 
 
 class VlmBudget:

@@ -1,6 +1,7 @@
 """The part of `finevla annotate --annotator vlm`: a model's rows beside the motion's, for every episode that it answered."""
 
 import argparse
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
     from finevla_tools.annotate.vlm_server import VlmOptions
     from finevla_tools.datasets.lerobot_files import EpisodeFile
 
+SERVER = "http://localhost:8000/v1"
 CONTRADICTED = 0.05  # confidence of a row that the motion contradicts: it is looked at first
 
 
 def add_vlm_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the annotator by a vision-language model."""
     options = parser.add_argument_group("--annotator vlm: any OpenAI-compatible server; docs/annotate_vlm.md")
-    options.add_argument("--server", default="http://localhost:8000/v1", metavar="URL", help="address of the server")
+    options.add_argument("--server", default=SERVER, metavar="URL", help="address of the server")
     options.add_argument("--model", default="", help="name of the model, as the server has it")
     options.add_argument(
         "--key-env", default="OPENAI_API_KEY", metavar="NAME", help="environment variable with the server's key"
@@ -39,16 +41,39 @@ def add_vlm_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--requests-per-minute", type=float, metavar="N", help="at most; without it as fast as it goes"
     )
+    options.add_argument("--max-tokens", type=int, default=4096, metavar="N", help="of one answer")
     options.add_argument("--most-tokens", type=int, metavar="N", help="stop before this many tokens in all are used")
+    options.add_argument("--price-in", type=float, default=0.0, metavar="P", help="of a million tokens of a prompt")
+    options.add_argument("--price-out", type=float, default=0.0, metavar="P", help="of a million tokens of an answer")
+    options.add_argument("--most-cost", type=float, metavar="P", help="stop before this is passed; needs the prices")
     options.add_argument(
         "--plain-requests", action="store_true",
         help="leave response_format and chat_template_kwargs out, for servers that refuse what they do not know",
     )  # fmt: skip
 
 
+def refuse_model_options(arguments: argparse.Namespace) -> None:
+    """Raise `FineVLAError` for options that are of a model, where no model is asked: they would change nothing."""
+    given = [
+        option
+        for option, value, default in (
+            ("--model", arguments.model, ""),
+            ("--preset", arguments.preset, "finevla"),
+            ("--server", arguments.server, SERVER),
+            ("--most-tokens", arguments.most_tokens, None),
+            ("--most-cost", arguments.most_cost, None),
+            ("--requests-per-minute", arguments.requests_per_minute, None),
+        )
+        if value != default
+    ]
+    if given:
+        raise FineVLAError(f"{given[0]} is of a model that is asked: add --annotator vlm, or leave {given[0]} out")
+
+
 def vlm_options(arguments: argparse.Namespace) -> "tuple[VlmOptions, VlmWay]":
     """Return what the options ask for; raises `FineVLAError` for what cannot be, before anything is read."""
     from finevla_tools.annotate.vlm_annotator import VlmWay
+    from finevla_tools.annotate.vlm_budget import VlmPrices
     from finevla_tools.annotate.vlm_prompts import preset_named
     from finevla_tools.annotate.vlm_server import VlmOptions
 
@@ -60,6 +85,9 @@ def vlm_options(arguments: argparse.Namespace) -> "tuple[VlmOptions, VlmWay]":
         key_variable=arguments.key_env,
         concurrency=arguments.concurrency,
         requests_per_minute=arguments.requests_per_minute,
+        max_tokens=arguments.max_tokens,
+        prices=VlmPrices(arguments.price_in, arguments.price_out),
+        most_cost=arguments.most_cost,
         most_tokens=arguments.most_tokens,
         thinking_off=not arguments.plain_requests,
         response_format=not arguments.plain_requests,
@@ -97,6 +125,7 @@ def with_vlm(
     """
     from finevla_tools.annotate.consistency import contradictions
     from finevla_tools.annotate.vlm_annotator import DONE, FAILED, annotate_dataset, open_journal
+    from finevla_tools.annotate.vlm_budget import used_text
     from finevla_tools.annotate.vlm_server import VlmServer
     from finevla_tools.work.progress import Progress
 
@@ -111,9 +140,12 @@ def with_vlm(
         open_journal(folder) as journal,
         Progress("episodes asked", len(shown)) as progress,
     ):
-        for result in annotate_dataset(shown, server, way, journal):
-            progress.step()
-            results[result.episode] = result
+        try:
+            for result in annotate_dataset(shown, server, way, journal):
+                progress.step()
+                results[result.episode] = result
+        finally:
+            print(f"used: {used_text(server.budget.spent, options.prices)}", file=sys.stderr)
     if results and all(result.state == FAILED for result in results.values()):
         raise FineVLAError(
             f"'{options.model}' answered for none of {counted(len(results), 'episode')}, and no draft is written: mend what "

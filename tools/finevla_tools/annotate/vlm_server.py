@@ -7,6 +7,7 @@ import ipaddress
 import json
 import os
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +36,12 @@ RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 HOPELESS = frozenset({301, 302, 307, 308, 401, 402, 403, 404, 405})
 MOST_BACK_OFF_S = 60.0
 MOST_ERRORS_SENT = 5
+HTML_TAG = re.compile(r"<[^<>]{0,1000}>")
+# What helps against a refusal, by its status.
+HELP: Mapping[int, str] = {
+    404: "; is the name of the model one that the server has, and does the address end in /v1?",
+    413: "; the request is too large for the server, or for a proxy before it: show it fewer or smaller pictures",
+}
 
 Message = Mapping[str, Any]
 
@@ -123,7 +130,9 @@ def _is_near(host: str) -> bool:
 
 
 def one_line(text: str) -> str:
-    """Return the beginning of what a server said: printable, and on one line."""
+    """Return the beginning of what a server said: printable, on one line, and of a page of HTML its words alone."""
+    if text.lstrip()[:1] == "<":
+        text = HTML_TAG.sub(" ", text)
     return " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * MAX_SAID]).split())[:MAX_SAID]
 
 
@@ -183,8 +192,8 @@ class VlmServer:
         `check` returns what else is wrong with an answer that fits the schema, empty if nothing. `accepted` is a wider schema
         that an answer may fit as well. Raises `VlmRefusedError`, `VlmUnavailableError` or `VlmBudgetError`.
         """
-        text, usage = self._request(messages, name, schema)
-        value, wrong = _judged(text, accepted or schema, check)
+        text, lacking, usage = self._request(messages, name, schema)
+        value, wrong = _judged(text, lacking, accepted or schema, check)
         if value is not None:
             return VlmAnswer(value, "", usage)
         mend = (
@@ -197,13 +206,13 @@ class VlmServer:
             {"role": "assistant", "content": text[:20_000] or "(empty)"},
             {"role": "user", "content": mend},
         ]
-        text, more = self._request(again, name, schema)
-        value, wrong = _judged(text, accepted or schema, check)
+        text, lacking, more = self._request(again, name, schema)
+        value, wrong = _judged(text, lacking, accepted or schema, check)
         return VlmAnswer(
             value, "" if value is not None else one_line("; ".join(wrong)), usage + more, value is not None
         )
 
-    def _request(self, messages: Sequence[Message], name: str, schema: Mapping[str, Any]) -> tuple[str, VlmUsage]:
+    def _request(self, messages: Sequence[Message], name: str, schema: Mapping[str, Any]) -> tuple[str, str, VlmUsage]:
         body = self._body(messages, name, schema)
         most = VlmUsage(
             1, _most_tokens_in(messages) + len(json.dumps(schema)) // BYTES_PER_TOKEN, self.options.max_tokens
@@ -217,8 +226,8 @@ class VlmServer:
                 self.budget.reserve(most)
                 used = VlmUsage()
                 try:
-                    text, used = self._try(body, most, until_s)
-                    return text, charged + used
+                    text, lacking, used = self._try(body, most, until_s)
+                    return text, lacking, charged + used
                 except _Retry as retry:
                     said = str(retry)
                     used = most if retry.may_be_charged else VlmUsage()
@@ -228,7 +237,7 @@ class VlmServer:
                 finally:
                     self.budget.settle(most, used)
         raise VlmUnavailableError(
-            f"'{self.options.url}' gave no answer in {number + 1} tries "
+            f"'{self.options.url}' gave no answer in {number + 1} {'tries' if number else 'try'} "
             f"(last: {said}); start again when it does, what is done is kept"
         )
 
@@ -256,7 +265,7 @@ class VlmServer:
             body["chat_template_kwargs"] = {"enable_thinking": False}
         return body
 
-    def _try(self, body: Mapping[str, Any], most: VlmUsage, until_s: float) -> tuple[str, VlmUsage]:
+    def _try(self, body: Mapping[str, Any], most: VlmUsage, until_s: float) -> tuple[str, str, VlmUsage]:
         until_s = min(until_s, time.monotonic() + self.options.timeout_s)
         try:
             with self._client.stream("POST", f"{self.options.url.rstrip('/')}/chat/completions", json=body) as response:
@@ -269,7 +278,7 @@ class VlmServer:
             raise _Retry(f"the answer broke off ({one_line(str(error))})", may_be_charged=True) from error
         if response.status_code != 200:
             raise self._refusal(response, content)
-        return _text_of(content, most)
+        return _text_of(content.replace(self._key.encode(), b"(key)") if self._key else content, most)
 
     def _refusal(self, response: httpx.Response, content: bytes) -> Exception:
         """What a status other than 200 means: by its number, never by its words."""
@@ -278,7 +287,10 @@ class VlmServer:
             said = said.replace(self._key, "(key)")
         if status in RETRIED:
             return _Retry(f"HTTP {status}: {said}", _retry_after_s(response.headers.get("Retry-After", "")))
-        return VlmRefusedError(f"'{self.options.url}' refused the request (HTTP {status}): {said}", status in HOPELESS)
+        return VlmRefusedError(
+            f"'{self.options.url}' refused the request (HTTP {status}): {said}{HELP.get(status, '')}",
+            status in HOPELESS,
+        )
 
 
 def _read(response: httpx.Response, until_s: float) -> bytes:
@@ -294,21 +306,35 @@ def _read(response: httpx.Response, until_s: float) -> bytes:
     return b"".join(parts)
 
 
-def _text_of(content: bytes, most: VlmUsage) -> tuple[str, VlmUsage]:
-    """The model's words in a chat completion and what they used; empty words where the answer was cut at its length."""
+def _text_of(content: bytes, most: VlmUsage) -> tuple[str, str, VlmUsage]:
+    """The model's words in a chat completion, or why it has none that count; and what they used."""
     try:
         reply = json.loads(content)
         choice = reply["choices"][0]
-        said = choice["message"]["content"]
-        reason = choice.get("finish_reason", "stop")
+        message = choice["message"]
+        said, reason = message["content"], choice.get("finish_reason", "stop")
     except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
-        raise _Retry("the answer is no chat completion", may_be_charged=True) from error
+        shown = one_line(content.decode("utf-8", "replace"))
+        raise _Retry(f"the answer is no chat completion: {shown}", may_be_charged=True) from error
     if isinstance(said, list):
         said = "".join(str(part.get("text", "")) for part in said if isinstance(part, dict))
     used = _used(reply.get("usage"), most)
-    if not isinstance(said, str) or reason not in ("stop", None):
-        return "", used  # cut at max_tokens, or filtered: half a sentence is not an answer
-    return said, used
+    if reason == "length":  # half a sentence is not an answer
+        return (
+            "",
+            f"the answer was cut at its length, after {used.tokens_out} tokens; a higher --max-tokens may help",
+            used,
+        )
+    if reason not in ("stop", None):
+        return "", f"the server ended the answer for the reason '{one_line(str(reason))}'", used
+    if not isinstance(said, str) or not said.strip():
+        refusal = message.get("refusal")
+        why = (
+            f"the model refuses: {one_line(refusal)}" if isinstance(refusal, str) and refusal else "the answer is empty"
+        )
+        thinks = bool(message.get("reasoning_content") or message.get("reasoning"))
+        return "", f"{why}, all of it is thinking; a higher --max-tokens may help" if thinks else why, used
+    return said, "", used
 
 
 def _used(told: Any, most: VlmUsage) -> VlmUsage:
@@ -347,8 +373,10 @@ def _retry_after_s(text: str) -> float | None:
 
 
 def _judged(
-    text: str, schema: Mapping[str, Any], check: Callable[[dict[str, Any]], str]
+    text: str, lacking: str, schema: Mapping[str, Any], check: Callable[[dict[str, Any]], str]
 ) -> tuple[dict[str, Any] | None, list[str]]:
+    if lacking:
+        return None, [lacking]
     try:
         value = find_json(text)
     except ValueError as error:

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     from finevla_tools.benchmarks.caption_run import CAPTIONS
     from finevla_tools.benchmarks.evaluation_files import read_facts, read_samples
     from finevla_tools.benchmarks.judged_captions import CaptionFacts
-    from finevla_tools.benchmarks.set_folders import SETS, facts_file, set_folder
+    from finevla_tools.benchmarks.set_folders import SETS, facts_file, set_folder, set_name
     from finevla_tools.benchmarks.vqa_run import VqaWay
 
     refuse_no_folder(arguments.set)
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     names = sorted(facts)[: arguments.samples]
     asked = CaptionFacts(folder, samples, {name: facts[name] for name in names})
     way = VqaWay(arguments.baseline, arguments.level, arguments.rounds)
-    out = arguments.out or Path("out/bench") / arguments.set.resolve().name / "caption"
+    out = arguments.out or Path("out/bench") / set_name(arguments.set) / "caption"
     failed = 0
     if arguments.dry_run:
         return _dry_run(arguments, asked, way)

@@ -311,7 +311,9 @@ def printable(value: Any) -> str:
 def _rows(path: Path) -> list[dict[str, Any]]:
     """The objects of a JSON array or of a .jsonl file."""
     if not path.is_file():
-        raise FineVLAError(f"'{path}' does not exist; a set has {SETS}, {QUESTIONS} and {FACTS}")
+        part = path.parent / "test"  # of what 'finevla bench make' wrote
+        hint = f"; '{part}' is one: give that" if (part / path.name).is_file() else ""
+        raise FineVLAError(f"'{path}' does not exist; a set has {SETS}, {QUESTIONS} and {FACTS}{hint}")
     refuse_no_content(path)
     if path.suffix == ".json":
         value = read_json(path)

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from finevla_tools.annotate.vlm_budget import VlmPrices, VlmUsage
+from finevla_tools.annotate.vlm_budget import VlmPrices, VlmUsage, used_text
 from finevla_tools.annotate.vlm_journal import VlmJournal
 from finevla_tools.annotate.vlm_server import VlmOptions, VlmServer
 from finevla_tools.benchmarks.model_requests import ModelAnswer, ModelRequest, answer_all
@@ -39,13 +39,6 @@ def ask_server(
             if len(failed) > SHOWN:
                 print(f"  ... and {len(failed) - SHOWN} more", file=sys.stderr)
             print(f"used: {used_text(server.budget.spent, options.prices)}", file=sys.stderr)
-
-
-def used_text(usage: VlmUsage, prices: VlmPrices) -> str:
-    """Return requests, tokens and, with prices, what they cost."""
-    told = f"{usage.requests:,} requests, {usage.tokens_in:,} tokens in, {usage.tokens_out:,} out"
-    cost = prices.of(usage)
-    return f"{told}, {cost:.4g} at these prices" if cost else told
 
 
 def say_estimate(usage: VlmUsage, pictures: int, price_in: float, price_out: float) -> None:

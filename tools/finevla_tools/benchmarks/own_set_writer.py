@@ -14,12 +14,11 @@ from finevla_tools.benchmarks.caption_repair import AtomicFact
 from finevla_tools.benchmarks.evaluation_files import facts_line
 from finevla_tools.benchmarks.own_facts import own_facts
 from finevla_tools.benchmarks.own_questions import OwnQuestion, own_questions
-from finevla_tools.benchmarks.set_folders import FACTS, QUESTIONS, SETS
+from finevla_tools.benchmarks.set_folders import CARD, FACTS, QUESTIONS, SETS
 from finevla_tools.datasets.episode_words import EPISODES_FILE, EpisodeWords, WordsReader
 from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles
 from finevla_tools.work.staged_output import Staged
 
-CARD = "benchmark.json"
 VERSION = 1
 TEST, DEV = "test", "dev"
 IMAGES = "observation.images."

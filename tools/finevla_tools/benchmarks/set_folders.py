@@ -9,6 +9,7 @@ from pathlib import Path
 from finevla_core.errors import FineVLAError
 
 SETS, QUESTIONS, FACTS = "EvalSets.json", "QAEvalSets.json", "GT_AtomicFacts.jsonl"
+CARD = "benchmark.json"  # of what 'finevla bench make' wrote: beside its parts
 CLONES = ("", "EvalData", "Eval_Set")  # of the newer and of the older instructions
 VIDEOS = ("Videos", "videos")  # both cases are in use
 
@@ -16,6 +17,13 @@ VIDEOS = ("Videos", "videos")  # both cases are in use
 def set_folder(folder: Path) -> Path:
     """Return the folder in which a set's files lie: `folder`, or the one in it that the data set was cloned to."""
     return next((folder / name for name in CLONES if (folder / name / SETS).is_file()), folder)
+
+
+def set_name(folder: Path) -> str:
+    """Return what results on a set are called by: its folder; of a part of an own benchmark the benchmark, too."""
+    folder = folder.resolve()
+    is_part = (folder.parent / CARD).is_file()
+    return f"{folder.parent.name}-{folder.name}" if is_part else folder.name
 
 
 def facts_file(folder: Path) -> Path:

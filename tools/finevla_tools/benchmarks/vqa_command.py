@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Ask if a model is named, score all results in the folder; 0 if all samples were answered, 1 if some were not."""
     from finevla_tools.benchmarks.capabilities import read_axes
     from finevla_tools.benchmarks.evaluation_files import read_questions, read_samples
-    from finevla_tools.benchmarks.set_folders import QUESTIONS, SETS, set_folder
+    from finevla_tools.benchmarks.set_folders import QUESTIONS, SETS, set_folder, set_name
     from finevla_tools.benchmarks.vqa_report import PAGE, by_model, headline, write_report
     from finevla_tools.benchmarks.vqa_run import SUFFIX, VqaSet, VqaWay, read_results
 
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not asked.names():
         raise FineVLAError(f"no sample of '{folder / SETS}' has a question in {QUESTIONS}; are both of one version?")
     way = VqaWay(arguments.baseline, arguments.level, arguments.rounds)
-    out = arguments.out or Path("out/bench") / arguments.set.resolve().name / "vqa"
+    out = arguments.out or Path("out/bench") / set_name(arguments.set) / "vqa"
     failed = 0
     if arguments.model or arguments.dry_run:
         failed = _ask(arguments, asked, way, out)

@@ -139,7 +139,8 @@ def _rows(record: Mapping[str, Any], words: EpisodeWords) -> Iterable[Annotation
 
 def _frames(words: EpisodeWords) -> list[dict[str, Any]]:
     firsts = [round(step.time_s * words.fps) for step in words.steps]
-    lasts = [max(first, after - 1) for first, after in zip(firsts, [*firsts[1:], words.length], strict=True)]
+    ends = [*firsts[1:], words.length][: len(firsts)]  # none where no steps are known
+    lasts = [max(first, after - 1) for first, after in zip(firsts, ends, strict=True)]
     named = enumerate(zip(words.steps, firsts, lasts, strict=True))
     return [{"i": k, "desc": step.text, "start": first, "end": last} for k, (step, first, last) in named]
 

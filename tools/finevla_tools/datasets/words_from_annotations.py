@@ -8,7 +8,7 @@ from typing import NamedTuple
 from finevla_core.errors import FineVLAError
 from finevla_core.plural_phrases import counted
 from finevla_core.recording.label_contradiction import same_words
-from finevla_tools.annotate.annotation import DERIVED_SLOTS, DRAFT, REJECTED, Annotation
+from finevla_tools.annotate.annotation import DERIVED_SLOTS, DIMENSIONS, DRAFT, REJECTED, Annotation
 from finevla_tools.datasets.annotation_table import appended, current, read_annotations, texts
 from finevla_tools.datasets.episode_words import EpisodeWords, TaskSpan, TimedText, TrainingPair, WordsReader
 from finevla_tools.datasets.instructvla_rows import followed, main_camera, requests, spoken_rows, without_spoken
@@ -137,7 +137,10 @@ def training_pairs(dataset: Path | LeRobotFiles, unreviewed: bool = False) -> It
 
 
 def contradictions(words: EpisodeWords) -> list[str]:
-    """Return a sentence for each row that counts and says another thing than the raw goal or the operator did."""
+    """Return a sentence for each row that counts and says another thing than the raw goal or the operator did.
+
+    Actions are not compared: what was asked for in one word is done in several, each with a row of its own.
+    """
     found = []
     counted = current(words.annotations)
     for row in texts(counted, "raw"):
@@ -145,6 +148,8 @@ def contradictions(words: EpisodeWords) -> list[str]:
             found.append(f"a row says the raw goal is '{row.value[:60]}', the task is '{words.tasks[0][:60]}'")
     by_operator = {r.slot: r.value for r in current([r for r in words.annotations if r.source == "operator"])}
     for row in counted:
+        if row.slot in DIMENSIONS["action_sequence"]:
+            continue
         told = by_operator.get(row.slot)
         if row.slot == "active_actor" and told is None:
             told = _actor_in(words.tasks)

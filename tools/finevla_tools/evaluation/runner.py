@@ -129,7 +129,7 @@ def run_jobs(jobs: Sequence[TrialJob], bundle: Path | None, folder: Path, proces
         simulated = sum(record["seconds"] for record in new)
         return f"{progress.steps}/{len(todo)} cases, {simulated / progress.seconds:.1f} x real time"
 
-    lines = Lines(text, every=50, left=lambda left_s: f", {left_s:.0f} s left")
+    lines = Lines(text, every=50, every_s=60.0, left=lambda left_s: f", {left_s:.0f} s left")
     with JsonLines(folder / RECORDS) as file, Progress("trials", len(todo), "cases", lines) as progress:
         run_one = Once(partial(Trier, bundle), Trier.run)
         for _, records in over(run_one, todo, processes, in_order=False, tick=progress.tick):

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import getpass
 import hashlib
+import os
 import signal
 from dataclasses import astuple
 from pathlib import Path
@@ -144,7 +145,7 @@ async def _serve(server: "ReviewServer", options: "ReviewOptions") -> None:
     except OSError as error:
         await runner.cleanup()
         raise FineVLAError(
-            f"port {options.port} of {options.host} cannot be used ({error.strerror}); give another --port"
+            f"port {options.port} of {options.host} cannot be used ({os.strerror(error.errno or 0)}); give another --port"
         ) from error
     port = runner.addresses[0][1]
     shown = f"[{options.host}]" if ":" in options.host else options.host

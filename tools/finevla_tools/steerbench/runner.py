@@ -134,7 +134,12 @@ def run_cases(
     """
     found = _read(folder)
     todo = [case for case in cases if case.key not in found]
-    lines = Lines(lambda: f"{progress.steps}/{len(todo)} cases", every=50, left=lambda left_s: f", {left_s:.0f} s left")
+    lines = Lines(
+        lambda: f"{progress.steps}/{len(todo)} cases",
+        every=50,
+        every_s=60.0,
+        left=lambda left_s: f", {left_s:.0f} s left",
+    )
     run_one = Once(partial(CaseRunner, contestant, limit_s), CaseRunner.run)
     with JsonLines(folder / ROWS) as file, Progress("cases", len(todo), "cases", lines) as progress:
         died = partial(_died, limit_s)

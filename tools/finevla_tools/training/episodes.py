@@ -24,6 +24,7 @@ from finevla_tools.work.parallel_map import Once, over
 from finevla_tools.work.progress import Progress
 
 STAMP = "timestamp"
+WORTH_A_PROCESS = 100  # episodes: a process takes as long to start as so many to be read
 FACTORS = frozenset(f.name for f in dataclasses.fields(Factors))
 CLOSED: Mapping[str, tuple[str, ...]] = {"active_actor": ACTORS, "approach_direction": APPROACHES}
 
@@ -99,6 +100,7 @@ def read_episodes(
     wanted = [episode for episode in files.episodes if episode.index in chosen]
     # Sent to each worker once: without the list of all episodes.
     source = EpisodeSource(dataclasses.replace(files, episodes=(), problems=()), columns, unreviewed)
+    jobs = min(jobs, 1 + len(wanted) // WORTH_A_PROCESS)
     found = []
     with Progress(f"read '{files.root.name}'", len(wanted)) as progress:
         for _, (episode, problem) in over(Once(partial(_reader, source), _read), wanted, jobs, tick=progress.tick):

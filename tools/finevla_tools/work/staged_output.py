@@ -60,7 +60,9 @@ class Staged:
             publish(self.path, self.target)
         except OSError as error:
             self.discard()
-            raise FineVLAError(f"'{self.target}' appeared while it was being written: {error}") from error
+            raise FineVLAError(
+                f"'{self.target}' appeared while it was being written; remove it or name a new folder ({error.strerror})"
+            ) from error
         self._folder.rmdir()
         return self.target
 
