@@ -134,6 +134,20 @@ def test_words_of_each_kind_are_what_the_node_reads(opened: Open) -> None:
     assert kinds["factors"] == said.prompt() == f"{goal}. use the left arm. the target is the red"
 
 
+def test_wordings_of_the_fine_text_never_stand_for_the_goal(folder: Path, opened: Open) -> None:
+    root = make_set(folder / "worded", 1)
+    said = ("using its left arm, gently, goal 0", "goal 0 with the right arm", "goal 0 from above with the left arm")
+    add_words(root, 0, *(plan(0.0, text) | {"style": "task_aug", "role": "user"} for text in said))
+    told: list[str] = []
+    sets, rates = (SourceSet(root),), LanguageRates(paraphrase=0.9)
+    for mix, wanted in (("raw", {"goal 0", "goal 0, said so", "goal 0, said otherwise"}), ("fine", {said[0]})):
+        sources = DataOptions(sets, mix, language=rates, validation=0.0, cache=folder / "cache")
+        samples = VLASamples(OPTIONS, sources, SEED, say=told.append)
+        prompts = {samples.example(k).prompt for k in range(60)}
+        assert prompts - {"goal 0 with the left arm, slowly"} == wanted
+    assert sum("nothing is learned from 2 other wordings" in line for line in told) == 2
+
+
 @pytest.mark.parametrize("normalisation", ["quantile", "mean_std", "min_max"])
 @pytest.mark.parametrize("actions", ["absolute", "relative", "delta"])
 @pytest.mark.parametrize("state", [True, False])

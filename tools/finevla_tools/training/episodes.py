@@ -31,7 +31,10 @@ CLOSED: Mapping[str, tuple[str, ...]] = {"active_actor": ACTORS, "approach_direc
 
 @dataclass(frozen=True)
 class FrameWords:
-    """What is said of the frames `first` to before `end`: raw goal, other wordings of it, fine text ("" for none), factors."""
+    """What is said of the frames `first` to before `end`: raw goal, other wordings of it, fine text ("" for none), factors.
+
+    `unlike` counts other wordings that are of neither: they say more of the motion than the goal, and else than the fine text.
+    """
 
     first: int
     end: int
@@ -41,6 +44,7 @@ class FrameWords:
     paraphrases: tuple[str, ...] = ()
     has_factors: bool = False  # whether they say anything in words
     fine_wordings: tuple[str, ...] = ()  # other wordings of the fine text
+    unlike: int = 0
 
 
 @dataclass(frozen=True)
@@ -148,23 +152,33 @@ def _frame_words(words: EpisodeWords, unreviewed: bool, where: str) -> list[Fram
         others = tuple(dict.fromkeys(p.text for p in words.paraphrases if begin_s < p.time_s < end_s))
         try:  # at the door, so that no worker meets a broken text later
             factors = _factors(pair.factors)
-            wordings = _of_fine(others, pair.raw, pair.fine)
-            others = tuple(text for text in others if text not in wordings)
-            for text in (pair.fine, *others, *wordings):
+            of_raw, of_fine = _sorted_wordings(others, pair.raw, pair.fine)
+            for text in (pair.fine, *of_raw, *of_fine):
                 Instruction(raw=text or pair.raw)
             is_told = bool(pair.raw.strip()) and bool(Instruction(raw=pair.raw, factors=factors).factor_text())
         except FineVLAError as error:
             raise error.retold(f"{where}: {error}") from error
-        found.append(FrameWords(pair.first, pair.end, pair.raw, pair.fine, factors, others, is_told, wordings))
+        unlike = len(others) - len(of_raw) - len(of_fine)
+        found.append(FrameWords(pair.first, pair.end, pair.raw, pair.fine, factors, of_raw, is_told, of_fine, unlike))
     return found
 
 
-def _of_fine(texts: Sequence[str], raw: str, fine: str) -> tuple[str, ...]:
-    """Those of an episode's other wordings that claim of the motion what its fine text does, and its raw goal does not."""
-    claims = claims_of(fine) if texts and fine else frozenset()
-    if not claims or claims == claims_of(raw):
-        return ()
-    return tuple(text for text in texts if claims_of(text) == claims)
+def _sorted_wordings(texts: Sequence[str], raw: str, fine: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Those of an episode's other wordings that claim no more of the motion than its raw goal, and what its fine text does.
+
+    A wording that claims more, as one of the fine text that the reader of claims misses a part of, would teach raw goals how.
+    """
+    if not fine:
+        return tuple(texts), ()
+    of_raw, of_fine = [], []
+    claimed, more = claims_of(raw), claims_of(fine)
+    for text in texts:
+        claims = claims_of(text)
+        if claims <= claimed:
+            of_raw.append(text)
+        elif claims == more:
+            of_fine.append(text)
+    return tuple(of_raw), tuple(of_fine)
 
 
 def _factors(said: Mapping[str, Any]) -> Factors:

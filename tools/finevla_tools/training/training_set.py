@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.canonical.arm_kinematics import load_robot
 from finevla_tools.datasets.lerobot_files import LeRobotFiles, open_dataset
 from finevla_tools.training.action_chunks import ChunkGrid
@@ -100,7 +101,7 @@ def open_set(number: int, options: SampleOptions, sources: DataOptions, seed: in
         held_out,
         tuple(pictures),
         _content(files.fps, columns.there, episodes, pictures),
-        (*columns.told, *_told(files, columns.there, robot, columns.follows_states)),
+        (*columns.told, *_told(files, columns.there, robot, columns.follows_states, episodes)),
     )
 
 
@@ -134,14 +135,25 @@ def _content(
 
 def _told_of(one: FrameWords | PictureQuestion) -> dict[str, Any]:
     """As data; what a set of before a field came does not have, changes no hash of it."""
-    return {name: value for name, value in asdict(one).items() if name != "fine_wordings" or value}
+    return {name: value for name, value in asdict(one).items() if name not in ("fine_wordings", "unlike") or value}
 
 
-def _told(files: LeRobotFiles, there: NDArray[np.bool_], robot: Embodiment, follows_states: bool) -> list[str]:
+def _told(
+    files: LeRobotFiles,
+    there: NDArray[np.bool_],
+    robot: Embodiment,
+    follows_states: bool,
+    episodes: Sequence[TrainingEpisode],
+) -> list[str]:
     told = []
     if not there.all():
         lacking = ", ".join(name for name, is_there in zip(robot.names, there, strict=True) if not is_there)
         told.append(f"'{files.root}' does not have {lacking}: nothing is learned of them from it")
     if follows_states:
         told.append(f"'{files.root}' has not all actions: the states that follow are learned instead")
+    if unlike := sum(words.unlike for episode in episodes for words in episode.words):
+        told.append(
+            f"'{files.root}': nothing is learned from {counted(unlike, 'other wording')}, for they say more than the goal and "
+            "something else than the fine text"
+        )
     return told
