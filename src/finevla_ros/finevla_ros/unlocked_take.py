@@ -35,7 +35,7 @@ class _Allocator(ctypes.Structure):
 
 
 class _Array(ctypes.Structure):
-    """rcutils_uint8_array_t."""
+    """Bytes as rcl gives them: rcutils_uint8_array_t."""
 
     _fields_ = [
         ("buffer", ctypes.c_void_p),
@@ -58,7 +58,7 @@ class _Info(ctypes.Structure):
 
 
 class _Buffer(threading.local):
-    """Each thread's own array."""
+    """An array for each thread, kept from one message to the next."""
 
     def __init__(self) -> None:
         self.array: _Array | None = None

@@ -68,10 +68,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.episodes is not None and arguments.episodes < 1:
         raise FineVLAError(f"--episodes is {arguments.episodes}; at least 1 is needed")
     asked = vlm_options(arguments) if arguments.annotator == "vlm" else None
-    if asked is None:
-        refuse_model_options(arguments)
     if arguments.questions is not None:
         _refuse_for_questions(arguments)
+    elif asked is None:
+        refuse_model_options(arguments)
     announce(f"reading '{arguments.dataset}'")
     from finevla_tools.annotate.draft import MotionWay, annotate_episodes, write_draft
     from finevla_tools.annotate.episode_source import name_of, open_source
