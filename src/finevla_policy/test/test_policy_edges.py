@@ -121,7 +121,9 @@ def test_chunk_begun_for_the_old_instruction_is_dropped(start_node, tmp_path: Pa
         stage.ready()
         assert stage.say("reach the cube", "old").accepted
         stage.observe()
-        stage.state("running")  # the observation has arrived, and its inference takes many times this heartbeat
+        stage.wait(
+            lambda: stage.status[-1].observations_taken, "the observation to be taken"
+        )  # inference outlasts this
         assert stage.say("reach the ball", "new").accepted
         stage.wait(lambda: stage.counted("chunks_dropped"), "the old chunk to be dropped")
         assert not stage.chunks
