@@ -217,10 +217,7 @@ class SafetyBridge(LastingNode):
     def has_ended(self) -> bool:
         """Return whether the arms rest, as far as is known."""
         with self.lock:
-            bridge, now_ns = self.bridge, self._now_ns()
-            if bridge.state is State.FOLLOWING or bridge.plan_left_s(now_ns) > 0:
-                return False
-            return not (bridge.arms.is_fresh(now_ns) and bridge.arms.moves(bridge.options.rest_velocity))
+            return self.bridge.is_at_rest(self._now_ns())
 
     def destroy_node(self) -> None:
         """End the listeners' threads before what they hand their messages to is gone."""

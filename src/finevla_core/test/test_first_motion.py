@@ -40,6 +40,19 @@ def test_controllers_that_say_nothing_are_led_onto_the_first_motion_within_the_l
     finish(driven)
 
 
+def test_bridge_that_is_told_to_end_waits_for_controllers_that_it_leads(guarded: Guarded) -> None:
+    driven = beside(guarded, 10 * MRAD)
+    assert driven.bridge.is_at_rest(driven.now_ns)
+    begin(guarded, driven)
+    driven.run(driven.now_ns + 100 * MS)
+    driven.bridge.on_stop(driven.now_ns, "stop.ending", "the bridge was told to end")
+    while not driven.bridge.is_at_rest(driven.now_ns):
+        driven.run(driven.now_ns + 20 * MS)
+    rested = driven.arms.commands()[-1]
+    driven.run(driven.now_ns + 500 * MS)
+    assert driven.arms.commands()[-1] == pytest.approx(rested, abs=1e-4)
+
+
 @pytest.mark.parametrize("sag_rad", OFFSETS)
 def test_first_motion_begins_where_the_controllers_say_that_they_hold_the_arms(
     guarded: Guarded, sag_rad: float

@@ -397,6 +397,12 @@ class Bridge:
         """Motion left in the running plan, seconds."""
         return max(0.0, (self.plan.end_ns - now_ns) * S_PER_NS) if self.plan is not None else 0.0
 
+    def is_at_rest(self, now_ns: int) -> bool:
+        """Return whether the arms rest, as far as is known: no plan is left, no controller led onto one, no joint moves."""
+        if self.state is State.FOLLOWING or self.plan_left_s(now_ns) > 0 or self.commands.is_leading(now_ns):
+            return False
+        return not (self.arms.is_fresh(now_ns) and self.arms.moves(self.options.rest_velocity))
+
     def _judge(self, chunk: ActionChunk, now_ns: int) -> Judged | Rejection:
         if self.state in UNREADY or self.plan is None or self.arms.position is None:
             self.mandate.turn_away(chunk.instruction_id)
