@@ -234,7 +234,7 @@ class Driven:
         """What the controllers hold, as they say it; else the first motion would begin later."""
         for name, trace in self.traces[-1].items():
             joints = next(c.joints for c in self.robot.controllers if c.name == name)
-            self.bridge.on_reference(name, joints, trace.positions[-1].tolist(), trace.velocities[-1].tolist())
+            self.bridge.references.note(name, joints, trace.positions[-1].tolist(), trace.velocities[-1].tolist())
 
     def run(self, seconds: float) -> None:
         """Time passes; ten times a second the bridge is told where the arms are and asked for what is due."""

@@ -79,7 +79,7 @@ def tell_held(bridge: Bridge, embodiment: Embodiment, values: np.ndarray) -> Non
     """The controllers say that they hold `values` (D,)."""
     at = dict(zip(embodiment.joints, embodiment.to_positions(values).tolist(), strict=True))
     for c in embodiment.controllers:
-        bridge.on_reference(c.name, c.joints, [at[joint] for joint in c.joints], [0.0] * len(c.joints))
+        bridge.references.note(c.name, c.joints, [at[joint] for joint in c.joints], [0.0] * len(c.joints))
 
 
 def sampled(plan: Plan) -> tuple[np.ndarray, np.ndarray]:

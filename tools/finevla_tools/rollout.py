@@ -149,7 +149,7 @@ class ClosedLoop:
         if self.bridge.state is not State.FOLLOWING:  # arms at rest sag below what their servos hold
             held = dict(zip(joints, self.world.position_targets().tolist(), strict=True))
             for controller in self.robot.embodiment.controllers:
-                self.bridge.on_reference(controller.name, controller.joints, [held[j] for j in controller.joints])
+                self.bridge.references.note(controller.name, controller.joints, [held[j] for j in controller.joints])
         self.bridge.on_joint_state(self.now_ns, joints, self.world.positions().tolist(), self.now_ns)
 
     def _predict(self, encoded: Any) -> ActionChunk:

@@ -135,7 +135,7 @@ class SafetyBridge(LastingNode):
         self._listen()
         self.robot_watch = RobotWatch(self, words, self.robot_check, manager)
         held = list(self.controllers) if manager else []
-        self.reference_watch = ControllerReferenceWatch(self, held, self.bridge.on_reference)
+        self.reference_watch = ControllerReferenceWatch(self, held, self.bridge.references.note)
         # By the steady clock: simulated time may run slowly, or stand still, and the watchdog still wants to hear this node.
         self.create_timer(TICK_S, self._on_tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._publish_status()

@@ -120,7 +120,7 @@ class Telling(DrivenBridge):
         for c in self.embodiment.controllers:
             played = self.arms.played[c.name]
             position = played.sample(self.now_ns)
-            self.bridge.on_reference(c.name, c.joints, position.tolist(), played.velocity.tolist())
+            self.bridge.references.note(c.name, c.joints, position.tolist(), played.velocity.tolist())
 
 
 @pytest.mark.parametrize("is_restarted", [False, True])

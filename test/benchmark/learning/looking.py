@@ -120,10 +120,11 @@ def answered(answer: str, picture: NDArray[np.uint8]) -> int:
 class Look:
     """Adds the loss to a policy's; `weight` of it, by the first head of layer `layer`. It stands in for two of its methods."""
 
-    def __init__(self, weight: float, factors: float, noise: float, layer: int, squares: tuple[int, int]) -> None:
+    def __init__(self, weight: float, factors: float, noise: float, layer: int, images: ImageFormat) -> None:
         self.weight, self.factors, self.layer, self.weights = weight, factors, layer, torch.zeros(0)
         self.noise, self.drawn = noise, torch.Generator().manual_seed(0)
-        self.squares, self.counts = squares, [*(len(m) for m in MEANT.values()), squares[1], squares[0]]
+        self.squares = rows, columns = images.height // SQUARE, images.width // SQUARE
+        self.counts = [*(len(words) for words in MEANT.values()), columns, rows]
         self.last, self.readers = torch.zeros(0), torch.zeros(0)
         self.is_watched = False
         self.batch, self.forward = ORIGINAL
@@ -235,9 +236,7 @@ def main() -> None:
         samples = QuestionSamples([one.path for one in data.sets], policy, data.validation, training.seed)
     else:
         samples = LookingSamples(policy, data, training.seed, training.batch, 2)
-    squares = policy.images.height // SQUARE, policy.images.width // SQUARE
-    look = Look(options.weight, options.factors, options.noise, options.layer, squares)
-    look.stand_in()
+    Look(options.weight, options.factors, options.noise, options.layer, policy.images).stand_in()
     print(f"checkpoint: {train(config, samples, options.out, options.resume)}")
 
 

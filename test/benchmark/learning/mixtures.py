@@ -48,9 +48,7 @@ def main() -> None:
         folder = options.out / command.CELLS / cell.name
         row = study_cell.read_cell(folder, cell, study.evaluation)
         if row is None:
-            images = cell.config.policy.images
-            squares = images.height // looking.SQUARE, images.width // looking.SQUARE
-            looking.Look(options.weight, options.factors, 0.0, 1, squares).stand_in()
+            looking.Look(options.weight, options.factors, 0.0, 1, cell.config.policy.images).stand_in()
             data = opened(cell.config, 1).hash
             ends[cell.name] = study_cell.run_cell(study_cell.CellJob(cell, study.evaluation, folder, data, 1))
         else:

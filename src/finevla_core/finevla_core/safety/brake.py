@@ -17,7 +17,7 @@ from finevla_core.safety.events import Trajectory
 from finevla_core.safety.foreign_command_motion import StrangerLead
 from finevla_core.safety.limits import Limits
 from finevla_core.safety.plan import Plan, stop
-from finevla_core.safety.plan_tracking import is_followed_closely, plan_followed
+from finevla_core.safety.plan_tracking import LOOK_NS, is_followed_closely, plan_followed
 from finevla_core.time_units import S_PER_NS
 
 ELDER_PLANS = 3  # that a controller may be on, for it missed what came later
@@ -25,7 +25,6 @@ ELDER_PLANS = 3  # that a controller may be on, for it missed what came later
 MEASURED_SHARE = 0.5
 MAX_AGE_S = 0.5  # of a measurement that tells anything
 MAX_AHEAD_S = 0.1  # a measurement is carried on along its velocity, but no farther
-LOOK_NS = 20_000_000  # of measurements tell how fast the arms are, after a sleep
 WINDOW_NS = 50_000_000  # over which speed is measured: long against an encoder's noise, short against a stop
 ABSURD = 1.0  # a command this far beyond the limits is not where the arm is, whatever follows it
 REST_EPSILON = 1e-6  # the controller refuses a last point that is faster
@@ -129,16 +128,9 @@ class Brake:
 
     def forget(self) -> None:
         """Forget all commands and measurements."""
-        self._felt.clear()
-        self._leads.clear()
         self._told.clear()
-        self._doubted.clear()
-        self._elder.clear()
         self._until_ns.clear()
-        self._words.clear()
-        self._before.clear()
-        self._leapt_ns = None
-        self._velocity = self._moved = np.zeros(len(self.embodiment.joints))
+        self.doubt()
 
     def doubt(self) -> None:
         """Forget what was measured, for it is old; what was told counts again if `looked_anew` finds that it is followed."""

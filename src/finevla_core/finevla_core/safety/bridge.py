@@ -196,17 +196,6 @@ class Bridge:
         self._show(chunk, result, now_ns)
         return None
 
-    def on_reference(
-        self,
-        controller: str,
-        joints: Sequence[str],
-        positions: Sequence[float],
-        velocities: Sequence[float] = (),
-        number: int = 0,
-    ) -> None:
-        """What a controller says that it holds, or leads the arm to; `number` as in `on_joint_state`."""
-        self.references.note(controller, joints, positions, velocities, number)
-
     def on_other_command(self) -> None:
         """Somebody else commanded a controller, the watchdog's brake too: what it holds now is not what it was told here."""
         self.commands.is_obeyed = False

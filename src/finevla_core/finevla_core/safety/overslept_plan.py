@@ -9,11 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.safety.plan import Plan
-from finevla_core.safety.plan_tracking import is_followed_closely
+from finevla_core.safety.plan_tracking import LOOK_NS, is_followed_closely
 
-LOOK_NS = (
-    20_000_000  # of joint states tell how fast the arms are, and that nobody else has commanded them is heard by then
-)
 PATIENCE_NS = 200_000_000  # after that nobody knows any more what was meant
 
 

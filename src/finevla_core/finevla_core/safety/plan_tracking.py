@@ -16,6 +16,9 @@ ON_PLAN_RAD, OFF_PLAN_RAD = 0.02, 0.01
 
 # After a sleep a plan counts only while the arm moves as it says, and not where it only passes by.
 SAME_RAD_S = 0.1
+LOOK_NS = (
+    20_000_000  # of joint states tell then how fast it is; that nobody else has commanded it is heard by then, too
+)
 
 
 def is_followed_closely(
