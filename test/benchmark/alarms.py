@@ -23,7 +23,7 @@ from safety import ARM, ENVELOPE, ROBOT, E
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-from commanded import MS, TICK_NS, DrivenBridge, phases, soon
+from commanded import MS, TICK_NS, DrivenBridge, phases, soon, tell_commands
 
 from finevla_core.chunk import JOININGS
 from finevla_core.safety.events import Event, State
@@ -84,10 +84,7 @@ class WatchedBridge(DrivenBridge):
         super().flush()
         if (w := self.watchdog) is None:
             return
-        for _, t in self.sent[self.heard :]:
-            times_ns = (t.times_s * 1e9).astype(np.int64).tolist()
-            told = t.controller, t.joints, t.start_ns, times_ns, t.positions.tolist(), t.velocities.tolist()
-            w.on_trajectory(*told, self.now_ns, self.now_ns)
+        tell_commands(w, [t for _, t in self.sent[self.heard :]], self.now_ns)
         self.heard = len(self.sent)
         if self.bridge.state is not self.state or self.now_ns % STATUS_NS == 0:
             self.state = self.bridge.state

@@ -20,6 +20,7 @@ from finevla_core.safety.envelope import Envelope
 from finevla_core.safety.events import State, Trajectory
 from finevla_core.safety.gate import GateOptions
 from finevla_core.safety.limits import Limits
+from finevla_core.safety.watchdog import Watchdog
 
 MS = 1_000_000
 START = 10_000_000_000
@@ -143,6 +144,14 @@ def phases(rng: np.random.Generator) -> tuple[int, int, int]:
     """When, between two milliseconds, cycles, ticks and joint states happen: any time."""
     cycle, tick, state = (int(p) * MS for p in rng.integers((PERIOD_NS // MS, TICK_NS // MS, STATE_NS // MS)))
     return cycle, tick, state
+
+
+def tell_commands(watchdog: Watchdog, said: Iterable[Trajectory], now_ns: int) -> None:
+    """Let a watchdog hear what the controllers are told."""
+    for t in said:
+        times_ns = (t.times_s * 1e9).astype(np.int64).tolist()
+        told = t.controller, t.joints, t.start_ns, times_ns, t.positions.tolist(), t.velocities.tolist()
+        watchdog.on_trajectory(*told, now_ns, now_ns)
 
 
 @dataclass

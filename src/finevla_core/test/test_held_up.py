@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import numpy as np
 import pytest
-from commanded import MS, START, STATE_NS, TICK_NS, DrivenBridge
+from commanded import MS, START, STATE_NS, TICK_NS, DrivenBridge, tell_commands
 from guarded_arms import Guarded
 
 from finevla_core.joint_trajectory_controller import PERIOD_NS
@@ -67,10 +67,7 @@ class HeldUp(DrivenBridge):
         w = self.watchdog
         if w is None or "watchdog" in self.asleep:
             return
-        for _, t in self.sent[self.heard :]:
-            times_ns = (t.times_s * 1e9).astype(np.int64).tolist()
-            told = t.controller, t.joints, t.start_ns, times_ns, t.positions.tolist(), t.velocities.tolist()
-            w.on_trajectory(*told, self.now_ns, self.now_ns)
+        tell_commands(w, [t for _, t in self.sent[self.heard :]], self.now_ns)
         self.heard = len(self.sent)
         if self.now_ns % STATUS_NS == 0 and "bridge" not in self.asleep:
             w.on_status(int(self.bridge.state), 1, self.now_ns)
