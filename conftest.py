@@ -98,6 +98,17 @@ def ordinary_priority() -> Iterator[None]:
     give_way()
 
 
+@pytest.fixture(autouse=True)
+def signals_as_they_were() -> Iterator[None]:
+    """A node's `main` that a test calls in this process takes its signals for good: no later test could try a Ctrl-C."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, set())
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
 @pytest.fixture(scope="session")
 def cobotmagic_file() -> Path:
     """The robot file in the tree."""
