@@ -147,11 +147,16 @@ def test_refusal_says_what_to_do(status: str, helps: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["429", "500", "cut", "no choices", "huge", "no completion"])
-def test_server_that_never_answers_costs_a_bounded_number_of_tries(how: str) -> None:
+def test_server_that_never_answers_costs_a_bounded_number_of_tries_and_is_told_of_once(
+    how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with PlayedVlmServer(always(how)) as played, VlmServer(options(played.url)) as server:
         with pytest.raises(VlmUnavailableError, match="no answer in 8 tries"):
             server.ask(ASKED, "x", SCHEMA)
         assert len(played.requests) == 8
+    (told,) = capsys.readouterr().err.splitlines()
+    assert "does not answer yet" in told
+    assert "is tried 8 times" in told
 
 
 def test_server_that_asks_for_more_patience_than_there_is_ends_the_request() -> None:

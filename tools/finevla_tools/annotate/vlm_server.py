@@ -29,6 +29,7 @@ from finevla_tools.annotate.vlm_budget import (
     VlmPrices,
     VlmUsage,
 )
+from finevla_tools.stderr_notices import note
 
 MAX_ANSWER_BYTES = 4 << 20  # an answer of 32,768 tokens has some 200 kB
 MAX_SAID = 200  # characters of what the server said, in a sentence
@@ -150,7 +151,7 @@ class VlmServer:
     def __init__(self, options: VlmOptions) -> None:
         self.options = options
         self.budget = VlmBudget(options.prices, options.most_cost, options.most_tokens)
-        self._stop = threading.Event()
+        self._stop, self._has_told = threading.Event(), threading.Event()
         self._pace = VlmPace(options.requests_per_minute, self._stop)
         self._slots = threading.BoundedSemaphore(options.concurrency)
         self._random = random.Random()
@@ -232,6 +233,7 @@ class VlmServer:
                     said = str(retry)
                     used = most if retry.may_be_charged else VlmUsage()
                     charged += used
+                    self._tell_once(said)
                     if not self._back_off(number, retry, until_s):
                         break
                 finally:
@@ -240,6 +242,12 @@ class VlmServer:
             f"'{self.options.url}' gave no answer in {number + 1} {'tries' if number else 'try'} "
             f"(last: {said}); start again when it does, what is done is kept"
         )
+
+    def _tell_once(self, said: str) -> None:
+        """Say what the first failed try of all came to: who waits without a word believes that it works."""
+        if self.options.tries > 1 and not self._has_told.is_set():
+            self._has_told.set()
+            note(f"'{self.options.url}' does not answer yet ({said}); each request is tried {self.options.tries} times")
 
     def _back_off(self, number: int, retry: _Retry, until_s: float) -> bool:
         """Wait before the next try; return False if there is no time or no try left."""
