@@ -54,7 +54,8 @@ class Outputs:
             is_seen, still = any(recording.pictures for recording in result.recordings), None
             for recording in result.recordings:
                 happened = f"the safety bridge {recording.stop}" if recording.stop else result.happened()
-                for still in frames(result.act.text, happened, recording):
+                is_as_asked = not recording.stop and all(result.obeyed.values())
+                for still in frames(result.act.text, happened, is_as_asked, recording):
                     self.begin().add(still)
                 recording.pictures.clear()  # megabytes, and seen
             if still is not None and result.act.factor == PICTURED:
@@ -94,14 +95,14 @@ class Outputs:
                 self.failures.append(text)
 
 
-def frames(asked: str, happened: str, recording: FollowedRecording) -> Iterator[NDArray[np.uint8]]:
+def frames(asked: str, happened: str, is_as_asked: bool, recording: FollowedRecording) -> Iterator[NDArray[np.uint8]]:
     """The pictures with what was asked and understood, the last one for a second more with what happened."""
     understood = (f"understood: {recording.understood}",) if recording.understood else ()
     for data in recording.pictures:
         picture = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
         yield captioned(picture, (asked, *understood))
     if recording.pictures:
-        last = captioned(picture, (asked, happened))
+        last = captioned(picture, (asked, happened), is_as_asked)
         yield from [last] * RATE_HZ
 
 

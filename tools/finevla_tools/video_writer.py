@@ -15,19 +15,24 @@ from finevla_core.recording.atomic_files import publish, remove_abandoned, tempo
 
 BAR = 56  # height of the caption bar, pixels
 COLORS = ((240, 240, 240), (150, 205, 150))
+OTHERWISE = (240, 170, 90)  # of what did not go as it was asked
 
 
-def captioned(picture: NDArray[np.uint8], lines: Sequence[str]) -> NDArray[np.uint8]:
-    """The picture `(H, W, 3)` with a bar of up to two lines of text below; too long lines are cut."""
+def captioned(picture: NDArray[np.uint8], lines: Sequence[str], is_as_asked: bool = True) -> NDArray[np.uint8]:
+    """The picture `(H, W, 3)` with a bar of up to two lines of text below; too long lines are cut.
+
+    The second line tells what happened; it is orange where that was not asked for.
+    """
     height, width, _ = picture.shape
     canvas = Image.new("RGB", (width, height + BAR), (20, 22, 26))
     canvas.paste(Image.fromarray(picture), (0, 0))
     draw = ImageDraw.Draw(canvas)
     font = ImageFont.load_default(size=16)
+    colors = COLORS if is_as_asked else (COLORS[0], OTHERWISE)
     for row, line in enumerate(lines[:2]):
         while line and draw.textlength(line, font=font) > width - 20:
             line = line[:-2]
-        draw.text((10, height + 6 + 23 * row), line, font=font, fill=COLORS[row])
+        draw.text((10, height + 6 + 23 * row), line, font=font, fill=colors[row])
     return np.asarray(canvas)
 
 

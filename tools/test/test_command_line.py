@@ -127,6 +127,10 @@ def test_video_is_written_whole_with_its_captions(tmp_path: Path) -> None:
     picture = captioned(np.full((120, 160, 3), 200, np.uint8), ("reach " * 30, "done"))
     assert picture.shape == (176, 160, 3)
     assert picture[130:170].max() > 150  # there is text
+    plain = np.full((120, 160, 3), 200, np.uint8)
+    (good, bad) = (captioned(plain, ("reach", "done"), ok)[148:].reshape(-1, 3).max(axis=0) for ok in (True, False))
+    assert good[1] == good.max(), "green"
+    assert bad[0] == bad.max() > bad[2] + 100, "orange, where it was not as asked"
     with Movie(tmp_path / "v.mp4", 10) as movie:
         for _ in range(12):
             movie.add(picture)

@@ -59,9 +59,10 @@ def write_video(trier: Trier, contestant: str, scene: Scene, trials: Sequence[Tr
         if not pictures:  # words that were refused, or a baseline that is not watched: what it looks like afterwards
             assert trier.world is not None
             watch(trier.world)
-        verdict = "obeyed" if obeyed(trial.goal, outcome).get(trial.case.kind, False) else "not as told"
+        is_obeyed = obeyed(trial.goal, outcome).get(trial.case.kind, False)
+        happened = f"{'obeyed' if is_obeyed else 'not as told'}: {outcome.sentence()}"
         halves.append([captioned(p, (trial.text, "")) for p in pictures])
-        halves[-1] += [captioned(pictures[-1], (trial.text, f"{verdict}: {outcome.sentence()}"))] * RATE_HZ * 2
+        halves[-1] += [captioned(pictures[-1], (trial.text, happened), is_obeyed)] * RATE_HZ * 2
     longest = max(map(len, halves))
     with Movie(path, RATE_HZ * SPEED) as movie:
         for step in range(longest):
