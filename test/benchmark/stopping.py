@@ -26,6 +26,7 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from finevla_core.embodiment import load_embodiment
+from finevla_core.errors import FineVLAError
 from finevla_core.stop_words import stop_word
 from finevla_ros.share_paths import robot_file
 from finevla_tools.faults.drill_catalogue import chosen, drills_for
@@ -38,6 +39,7 @@ from finevla_tools.up import DEFAULT_FILE, launch_path
 STOP_MOST_S = 0.8  # a stopping command is over by then; a chunk's plan takes twice as long
 BAR_MS, LETTERS = 50.0, 10_000
 STOP_WORDS = {"busy": "stop word", "hung": "stop word, policy hangs"}
+MOST_LATE = 0.1  # of resets that need not come about
 UNRULY = ("policy goes on", "motion goes on")
 
 
@@ -86,9 +88,15 @@ def latency(session: Session, count: int, policy: str) -> None:
 def resets(session: Session, count: int) -> None:
     """Print how much moved."""
     drills = chosen(UNRULY, all_drills())
-    followed, moved, done, broken = 0, 0.0, 0, list[str]()
+    followed, moved, done, broken, late = 0, 0.0, 0, list[str](), 0
     for number in range(count):
-        result = session.run(drills[number % len(drills)])
+        try:
+            result = session.run(drills[number % len(drills)])
+        except FineVLAError:  # on a machine that is too busy the arms do not even set out: nothing to be reset
+            late += 1
+            if late > MOST_LATE * count:
+                raise
+            continue
         broken += result.broken
         if result.followed is not None and result.moved_rad is not None:
             followed, moved, done = followed + result.followed, max(moved, result.moved_rad), done + 1
@@ -96,7 +104,7 @@ def resets(session: Session, count: int) -> None:
     print(
         f"\n{done} resets under a policy or motion that went on: {followed} chunks followed, at most {moved:.6f} rad moved"
     )
-    print(f"{len(broken)} promises broken: {broken[:5]}")
+    print(f"{late} in which the arms did not set out in time; {len(broken)} promises broken: {broken[:5]}")
 
 
 def words() -> None:
