@@ -174,7 +174,7 @@ def _arm_weight(scene: ChinesePhrases, place: int) -> int:
         return -1
     if scene.after(place, "DO (?: ALL | THEN )* (?: IDLE | WAIT )"):
         return -2
-    if scene.after(place, "(?: ALL | THEN )* (?: PUT | STACK | WAIT ) IDLE"):
+    if scene.after(place, "(?: ALL | THEN | BUT )* (?: PUT | STACK | WAIT ) IDLE"):
         return -2
     if scene.after(place, "(?: ALL | THEN | BUT )* WAIT (?: MARK | $ )") and _is_told_to_stay(scene, place):
         return -1

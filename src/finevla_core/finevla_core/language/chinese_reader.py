@@ -21,6 +21,7 @@ from finevla_core.language.chinese_refusals import no_target, refusal_of, unknow
 from finevla_core.language.chinese_repairs import repaired
 from finevla_core.language.chinese_short_impossible import beyond
 from finevla_core.language.chinese_slots import place_of, task_of
+from finevla_core.language.chinese_spoken_wordings import spoken_plainly
 from finevla_core.language.chinese_tokens import split
 from finevla_core.language.chinese_word_kinds import Kind
 from finevla_core.language.reader_result import Reading
@@ -39,7 +40,7 @@ def read_chinese(text: str) -> Reading:
         return refused("I read English and Chinese only.")
     if len(text) > MAX_CHARACTERS:
         return refused(f"That is too long: say it in at most {MAX_CHARACTERS} characters.")
-    words = repaired(plainly(by_sound(plain(text))))
+    words = repaired(plainly(spoken_plainly(by_sound(plain(text)))))
     tokens = split(words)
     has_marks = is_marked(tokens)
     phrases = with_breaks(phrases_of(tokens if has_marks else with_pauses(tokens)), has_marks)

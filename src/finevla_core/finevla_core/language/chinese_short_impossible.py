@@ -18,7 +18,7 @@ _TOLD = "Say what I shall do, not only how things are."
 _AGAINST = "You contradict yourself: you want it, and you do not want it."
 _RULES = "I cannot ignore my limits or what I was told before."
 _DEEDS = (
-    "咬|闻|亲|踩|打|摔|刷|剪|捆|织|磨|锯|钉|卷|弯|滚|挠|刮|压|挤|晃|吸|喷|冻|融化|雕刻|命名|比较|测试|研究|监视|保护|"
+    "咬|闻|亲|踩|打|摔|刷|剪|捆|织|磨|锯|钉|卷|弯|滚|挠|刮|压|挤|晃|吸|喷|冻|融化|雕刻|命名|比较(?![大小])|测试|研究|监视|保护|"
     "看守|偷|抢|追|跟踪|跟随|"
     "超过|训练|教|考|奖励|惩罚|表扬|批评|想象|记住|讨厌|恨|害怕|感谢|邀请|采访|竖|扶|抱|背|扛|骑|戴|脱|系|锁|打开|撬|"
     "毁|伤害|杀|救|治|养|种|听|烤|煮|炒|吃|"
