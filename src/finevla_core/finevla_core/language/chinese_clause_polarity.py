@@ -251,7 +251,11 @@ def _with_negation(clause: list[Phrase], is_only: bool) -> list[Phrase]:
             denied, is_soft, is_past = [], phrase.kind is Kind.NOT_YET, phrase.text in _PAST_NOTS
         elif denied is not None:
             is_done = phrase.kind is Kind.OF and is_past and set(denied) <= _RELATIVE  # "the ball that was not grasped"
-            is_end = (phrase.kind in _ENDS or is_done) and denied and not (phrase.kind is Kind.USE and denied == [Kind.SELECT])
+            is_end = (
+                (phrase.kind in _ENDS or is_done)
+                and denied
+                and not (phrase.kind is Kind.USE and denied == [Kind.SELECT])
+            )
             if (
                 is_end
                 or (is_excepted and phrase.kind is Kind.ALL)

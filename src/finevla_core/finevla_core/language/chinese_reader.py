@@ -23,6 +23,7 @@ from finevla_core.language.chinese_short_impossible import beyond
 from finevla_core.language.chinese_slots import place_of, task_of
 from finevla_core.language.chinese_spoken_wordings import spoken_plainly
 from finevla_core.language.chinese_tokens import split
+from finevla_core.language.chinese_unknown_sounds import with_known_sounds
 from finevla_core.language.chinese_word_kinds import Kind
 from finevla_core.language.reader_result import Reading
 
@@ -42,6 +43,8 @@ def read_chinese(text: str) -> Reading:
         return refused(f"That is too long: say it in at most {MAX_CHARACTERS} characters.")
     words = repaired(plainly(spoken_plainly(by_sound(plain(text)))))
     tokens = split(words)
+    if any(token.kind is Kind.UNKNOWN for token in tokens):
+        tokens = split(with_known_sounds("".join(token.text for token in tokens), tokens))
     has_marks = is_marked(tokens)
     phrases = with_breaks(phrases_of(tokens if has_marks else with_pauses(tokens)), has_marks)
     if len(phrases) > MAX_PHRASES:

@@ -87,7 +87,11 @@ def task_of(scene: ChinesePhrases, things: Things) -> str:
         and (
             scene.before(place, "(?: OBJECT | IT ) (?: THEN | ALL )*")
             or scene.after(place, "OBJECT | IT")
-            or (scene.phrases[place].text in ("抬", "升") and scene.before(place, "^") and scene.after(place, "MARK | $"))
+            or (
+                scene.phrases[place].text in ("抬", "升")
+                and scene.before(place, "^")
+                and scene.after(place, "MARK | $")
+            )
         )
         for place in scene.places(Kind.LIFT)
     )
