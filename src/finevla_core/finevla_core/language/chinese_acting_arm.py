@@ -61,7 +61,6 @@ def _is_idle_clause(scene: ChinesePhrases, clause: int) -> bool:
         return False
     kinds = [phrase.kind for phrase in scene.phrases[slice(*scene.bounds[clause])]]
     nots = [place for place, kind in enumerate(kinds) if kind in (Kind.NOT, Kind.NOT_YET)]
-    is_idle = Kind.IDLE in kinds or (bool(nots) and Kind.TOUCH in kinds[nots[0] :])
     others = {
         Kind.OBJECT,
         Kind.ARM,
@@ -74,6 +73,9 @@ def _is_idle_clause(scene: ChinesePhrases, clause: int) -> bool:
         Kind.TABLE,
         Kind.SLIP,
     }
+    if kinds and kinds[0] is Kind.IDLE:
+        others -= {Kind.TABLE, Kind.LEFT, Kind.RIGHT}  # "parked at the left of the table"
+    is_idle = Kind.IDLE in kinds or (bool(nots) and Kind.TOUCH in kinds[nots[0] :])
     return is_idle and not others & set(kinds)
 
 
@@ -99,6 +101,9 @@ def _named_weight(scene: ChinesePhrases, place: int) -> int | None:
     phrase = scene.phrases[place]
     if scene.after(place, "(?: ARM | AND | LIST )* QUESTION | (?: HERE | BESIDE | BACK ) OF? COUNT* OBJECT"):
         return 0
+    is_near = scene.before(place, "(?: EXIST | MOVE | NEAR )") and scene.after(place, "OF COUNT* OBJECT")
+    if is_near and scene.phrases[place - 1].text.startswith(("靠近", "挨", "靠", "紧", "离", "邻近")):
+        return 0  # "the brick that is near your left hand"
     if scene.after(place, "(?: ACT | IT | OBJECT | ARM | LIST | AND )* EITHER") and not scene.before(place, "EXCEPT"):
         return 0
     if phrase.is_negated and scene.before(place, "NOT OPEN"):

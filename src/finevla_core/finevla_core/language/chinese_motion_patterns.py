@@ -92,6 +92,42 @@ PATTERNS = (
         ),
         "decide that",
     ),
+    (Kind.STACK, re.compile("(?<![a-z])stack(?:到|在|上|于)")),
+    (Kind.PUT, re.compile("(?<![a-z])(?:place|put|drop|move)(?:到|进|在|入)(?=[^,.]{0,6}[碗盆])")),
+    (
+        Kind.FILLER,
+        re.compile(
+            "(?<![a-z])(?:e+m+|h+m+|h{2,}|(?:ha){2,}|a{2,}h*|o{2,}h*|u+m+|u+h+|pls|plz|asap|btw|lol|xd|tks|thx)(?![a-z])"
+        ),
+    ),
+    (
+        Kind.FILLER,
+        re.compile("(?<=[手臂爪])(?:则|都|一直)?(?:处于|保持|呈|是)(?:收拢|闭合|合拢|并拢|闭着)的?(?:状态|姿态|姿势)"),
+    ),
+    (
+        Kind.ACTION,
+        re.compile("(?<![爪开夹指])(?:底|口|盖|头)朝(?:上|下|天)(?=[放摆搁,.]|$)|倒着(?:去|来)?[拿放抓夹摆叠]"),
+        "roll or turn things over",
+    ),
+    (
+        Kind.ACTION,
+        re.compile("(?:[0-9]+|[一二两三四五六七八九十几半]+)(?:秒钟?|分钟)(?:之|以)?内(?=[,把将给放拿抓完收转])"),
+        "work to a time",
+    ),
+    (
+        Kind.ACTION,
+        re.compile(
+            "等(?:天|太阳|月亮|雨|雪|风|灯|钟|下课|下班|放学|吃|明天|晚上|中午|周|客人|老板|大家)[^,.手臂爪夹]{0,5}再(?=[拿抓夹放转叠收清])"
+        ),
+        "do things later",
+    ),
+    (
+        Kind.ACTION,
+        re.compile(
+            "[红绿蓝黄紫橙大小]色?的[^,.碗左右]{0,3}[给放归去进到]*[左右](?:边的?碗?|碗)里?,?[红绿蓝黄紫橙大小]色?的[^,.碗左右]{0,3}[给放归去进到]*[左右](?:边|碗)"
+        ),
+        "sort, fasten or hide things, or pretend",
+    ),
     (Kind.PUT, re.compile("喂[到进](?=[^,.]{0,4}[碗盆])")),
     (
         Kind.ACTION,

@@ -110,7 +110,8 @@ _BRACKETED_QUALITY = re.compile(r"[(\[]([^()\[\]]{1,6}的)[)\]](?=[\u4e00-\u9fff
 _OPPOSITE_ARM = re.compile(
     "[跟和与]?([左右])[边侧]?的?(?:手臂|手|臂|胳膊|爪)(?:相对|以外|之外|对面|对侧)的[那另]?一?[只条个]?(?:机械)?(?:手臂|手|臂|胳膊|爪子|夹爪)"
 )
-_ARM_AND_SIDE = re.compile(r"(^|[,.:])(机械臂|机械手|手臂|夹爪|臂),?([左右])(?=[,.])")
+_ARM_AND_SIDE = re.compile(r"(^|[,.:])(机械臂|机械手|器械臂|手臂|夹爪|爪子|胳膊|臂|爪),?([左右])(?=[,.])")
+_ENGLISH_SIDE = re.compile(r"\b(left|right)[ _-]*(arm|hand|gripper|bowl)\b", re.IGNORECASE)
 _SPELLINGS = re.compile("|".join(_RESPELLED))
 _INVISIBLE = re.compile("[\u0300-\u036f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]+")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
@@ -129,6 +130,7 @@ def plain(text: str) -> str:
     """
     text = _DOTS.sub("，", _SECOND_THOUGHT.sub("，不对，", text))
     text = unicodedata.normalize("NFKC", text.replace("？", "？.").replace("?", "?."))
+    text = _ENGLISH_SIDE.sub(r"\1 \2", text) if "_" in text or "-" in text else text
     text = _TURN_TAG.sub(r"\1时针", text)
     text = _ARM_HEAD.sub(lambda match: "左手," if match.group(1) in "左Ll" else "右手,", text)
     text = _ARM_TAG.sub(lambda match: ",左手," if match.group(1) in "左Ll" else ",右手,", text)

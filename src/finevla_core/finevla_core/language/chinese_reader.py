@@ -43,7 +43,7 @@ def read_chinese(text: str) -> Reading:
         return refused(f"That is too long: say it in at most {MAX_CHARACTERS} characters.")
     words = repaired(plainly(spoken_plainly(by_sound(plain(text)))))
     tokens = split(words)
-    if any(token.kind is Kind.UNKNOWN for token in tokens):
+    if any(token.kind in (Kind.UNKNOWN, Kind.OUTSIDE) for token in tokens):
         tokens = split(with_known_sounds("".join(token.text for token in tokens), tokens))
     has_marks = is_marked(tokens)
     phrases = with_breaks(phrases_of(tokens if has_marks else with_pauses(tokens)), has_marks)

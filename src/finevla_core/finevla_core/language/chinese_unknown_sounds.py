@@ -22,6 +22,7 @@ _WORDS = """
 _COLORS = "红绿蓝黄紫橙"
 _NOUNS = "色球砖罐方圆积立长"  # behind a colour these are right, and only the colour may be wrong
 _COMPLEMENTS = "起住"  # a verb with one of these is meant only where a thing stands before or behind it
+_GOALS = ("左", "右", "碗", "")  # what stands behind "into": there a word from outside is a slip of the keys, too
 _BEHIND = frozenset("红绿蓝黄紫橙橘那这个大小来它左右,.")
 
 
@@ -39,9 +40,11 @@ def with_known_sounds(text: str, tokens: Sequence[ChineseToken]) -> str:
         return text
     at = 0
     for token in tokens:
-        if token.kind is Kind.UNKNOWN and not token.text.isascii():
-            text = _spelled(text, at, at + len(token.text))
-        at += len(token.text)
+        end = at + len(token.text)
+        is_stray = token.kind is Kind.OUTSIDE and end == at + 1 and text[end : end + 1] in _GOALS
+        if (token.kind is Kind.UNKNOWN and not token.text.isascii()) or is_stray:
+            text = _spelled(text, at, end)
+        at = end
     return text
 
 
