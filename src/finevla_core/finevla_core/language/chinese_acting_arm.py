@@ -96,6 +96,20 @@ def _is_told_to_stay(scene: ChinesePhrases, place: int) -> bool:
     return stay.text.startswith(("待着", "呆着", "等着", "候着", "别走")) and {"left", "right"} <= sides
 
 
+_DEEDS = (
+    *(Kind.GRASP, Kind.LIFT, Kind.PUT, Kind.STACK, Kind.MOVE, Kind.TURN, Kind.CLEAN),
+    *(Kind.CLOCKWISE, Kind.COUNTERCLOCKWISE),
+)
+
+
+def _is_standby(scene: ChinesePhrases, place: int) -> bool:
+    """Whether an arm is to stand by while what was said before is done: "grasp the ball, the left arm on standby"."""
+    stay = next(phrase for phrase in scene.phrases[place:] if phrase.kind is Kind.WAIT)
+    arms = {scene.phrases[p].side for p in scene.places(Kind.ARM) if p < place and scene.counts(p)}
+    is_done = any(p < place and scene.counts(p) for p in scene.places(*_DEEDS))
+    return stay.text.startswith(("待命", "待机", "候命")) and is_done and scene.phrases[place].side not in arms
+
+
 def _named_weight(scene: ChinesePhrases, place: int) -> int | None:
     """What the words directly around an arm make of it, None if they leave it open."""
     phrase = scene.phrases[place]
@@ -177,6 +191,12 @@ def _arm_weight(scene: ChinesePhrases, place: int) -> int:
         " (?: TABLE | BESIDE | LEFT | RIGHT | HERE ) (?! .* (?: FROM | MOVE | GRASP | TAKE | OBJECT ) )",
     ):
         return -1
+    if (
+        scene.before(place, "^ (?: BUT | THEN )*")
+        and scene.after(place, "(?: ALL | THEN | BUT )* WAIT (?: REQUEST | QUESTION )* (?: MARK | $ )")
+        and _is_standby(scene, place)
+    ):
+        return -2
     if scene.after(place, "DO (?: ALL | THEN )* (?: IDLE | WAIT )"):
         return -2
     if scene.after(place, "(?: ALL | THEN | BUT )* (?: PUT | STACK | WAIT ) IDLE"):

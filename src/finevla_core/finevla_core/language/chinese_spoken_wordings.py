@@ -5,10 +5,11 @@ They stand in texts of every length, so each has neighbours that leave no other 
 
 import re
 
+from finevla_core.language.chinese_object_spots import COLOR as _COLOR
+from finevla_core.language.chinese_object_spots import COLORS as _COLORS
+from finevla_core.language.chinese_object_spots import THING as _THING
 from finevla_core.language.pattern_tables import reworded
 
-_COLORS = "红绿蓝黄紫橙橘"
-_COLOR = f"[{_COLORS}]"
 _SHAPE_OF = {
     **dict.fromkeys(("易拉罐", "罐子", "罐头", "圆柱", "圆筒", "罐"), "圆柱"),
     **dict.fromkeys(("圆球", "珠子", "球"), "球"),
@@ -16,7 +17,6 @@ _SHAPE_OF = {
     **dict.fromkeys(("砖头", "砖块", "长条", "砖"), "砖"),
 }
 _SHAPES = "|".join(_SHAPE_OF)
-_THING = f"(?:那?[个块只颗])?[大小]?{_COLOR}色?的?(?:立方体|圆柱体?|方块|积木|砖块|砖头|罐子|砖|球|罐)"
 _ENTER = "(?:进|切|插|伸|抄|探|摸|过去|下去|夹|抓|靠)"
 
 
@@ -100,7 +100,7 @@ _WORDINGS = tuple(
             r"把\1叠在\2上",
         ),
         (("驱动", "带动"), "(?:驱动|带动)(?=旋钮)", "转动"),
-        ("收", "收(?:个|一下|下)桌(?=[,.]|$)", "收桌子"),
+        ("收", "(?<![回])收(?:个|一下|下|一收)(?:桌子?|桌面|台面|台子)", "收拾桌子"),
         (
             "除",
             "(?:除了?|除去)旋钮(?:以外|之外|外)?,?(?:再)?(?:没有|无|不留|不剩)(?:任何)?(?:其他|别的|其它)?(?:的)?(?:东西|物品|物体|物件)?",
@@ -118,6 +118,17 @@ _WORDINGS = tuple(
             "(?:再|才)(?:抓|夹|拿|动|走)",
             "停住等我口令",
         ),
+        (
+            "往在到",
+            f"(?:往|在|到)({_THING})的?(?:上|顶)(?:面|头|上|边)?再?(?:放|搁|摆|叠|摞|加)(?:一?个|一?块|上)?({_THING})",
+            r"把\2叠在\1上",
+        ),
+        (
+            "面头上顶",
+            f"(?<![从自打由])({_THING})的?(?:上面|上头|顶上|上边)再?(?:放|搁|摆|叠|摞|加)(?:一?个|一?块|上)?({_THING})",
+            r"把\2叠在\1上",
+        ),
+        ("搭", f"搭(?={_THING}上)", "叠到"),
         (
             "有",
             f"(?:我|咱们?)?(?:要|想要|希望|需要|想让)([左右])边?的?碗里面?(?:有|出现|多|放着|装着)(?:一?[个颗块只])?(?={_THING})({_THING})",
