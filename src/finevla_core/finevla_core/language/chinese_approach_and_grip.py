@@ -323,7 +323,7 @@ def grasp_of(scene: ChinesePhrases) -> tuple[str, bool]:
         and not (
             place > 1
             and scene.phrases[place - 2].kind in (Kind.BOWL, Kind.POST)
-            and scene.phrases[place - 2].clause == scene.phrases[place].clause
+            and not set(scene.phrases[place].text) & set("夹抓捏")
         )
     ]
     votes.extend((first, word) for first, _, word in _finger_pairs(scene))

@@ -22,13 +22,14 @@ _SPOTS = re.compile(
     f"(?:(?<![^把将给拿抓夹取提捡捏拎够请起手臂爪,.:到在于往向放叠摞搭架坐])|(?<=一下)){_SPOT}{_HERE}"
     f"|(?<![^把将给拿抓夹取提捡捏拎够手臂爪,.:])在{_SPOT}{_HERE}"
     f"|(?:(?<=[把将给拿抓夹取提到在往向放叠搭起准住让近够去])|(?<=一下))[摆躺立位站][在于]{_SPOT}{_HERE}"
+    f"|(?<=[把将拿抓夹取提起住])[放搁]在{_SPOT}(?=(?:[那这]?一?[个块只颗条])?{THING}(?!的?[上顶]))"
     f"|(?<![^,.:])[摆躺放搁立位站][在于]{_SPOT}(?=(?:[那这]?一?[个块只颗条])?{THING}[,拿抓夹提给用放坐要叠])"
 )
 _MARKS = frozenset("的那这")
 _ARM = "(?:[边侧面]?的?(?:那[只条个])?(?:机械)?(?:手|臂|爪|胳膊|夹爪))"
 _DENIED = re.compile(
     "[不别没非除](?:要|是|用|许|准|能|让|了)?(?:拿|抓|夹|放|碰|动|取)?(?:到|在|进)?(?:[那这]?[个块只颗])?"
-    f"(?:{_SPOT}|{SIZES}{COLOR}|[左右前后](?!{_ARM}))"
+    f"(?:{_SPOT}|{SIZES}{COLOR}|[左右前后](?!{_ARM}))|{_SHAPES}(?:就|先|可)?[不别没]|都|全部|统统|通通|所有|什么的|啥的"
 )
 
 
@@ -39,7 +40,7 @@ def without_spots(text: str) -> str:
         text: a text that `chinese_normalization.plain` made.
 
     Returns:
-        The text without these words; a long text, or one that denies a thing or a place, as it is.
+        The text without these words; a long text, or one that denies a thing or a place, or speaks of all things, as it is.
     """
     if len(text) > _SHORT or _MARKS.isdisjoint(text) or _DENIED.search(text):
         return text
