@@ -128,6 +128,13 @@ PATTERNS = (
         ),
         "sort, fasten or hide things, or pretend",
     ),
+    (
+        Kind.ACTION,
+        re.compile(
+            "[左右]边?的?碗?里?(?:还是|或者?)[左右]边?的?碗?里?,?(?:随)?(?:你|您)?(?:来)?(?:定|决定|选|看着办|挑|随便)"
+        ),
+        "decide that",
+    ),
     (Kind.PUT, re.compile("喂[到进](?=[^,.]{0,4}[碗盆])")),
     (
         Kind.ACTION,

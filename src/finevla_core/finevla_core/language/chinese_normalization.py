@@ -114,6 +114,7 @@ _OPPOSITE_ARM = re.compile(
     "[跟和与]?([左右])[边侧]?的?(?:手臂|手|臂|胳膊|爪)(?:相对|以外|之外|对面|对侧)的[那另]?一?[只条个]?(?:机械)?(?:手臂|手|臂|胳膊|爪子|夹爪)"
 )
 _ARM_AND_SIDE = re.compile(r"(^|[,.:])(机械臂|机械手|器械臂|手臂|夹爪|爪子|胳膊|臂|爪),?([左右])(?=[,.])")
+_BOWL_AND_SIDE = re.compile(r"(^|[,.:])(?:料碗|目标碗|放料碗|碗)[,:]?([左右])(?=[,.])")
 _ENGLISH_SIDE = re.compile(r"\b(left|right)[ _-]*(arm|hand|gripper|bowl)\b", re.IGNORECASE)
 _SPELLINGS = re.compile("|".join(_RESPELLED))
 _INVISIBLE = re.compile("[\u0300-\u036f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]+")
@@ -146,6 +147,7 @@ def plain(text: str) -> str:
     text = _INVISIBLE.sub("", text).lower().translate(_PLAIN)
     text = _OPPOSITE_ARM.sub(lambda match: "右手" if match.group(1) == "左" else "左手", text)
     text = _ARM_AND_SIDE.sub(r"\1\3\2", text)
+    text = _BOWL_AND_SIDE.sub(r"\1\2碗", text)
     return _SPELLINGS.sub(lambda match: _RESPELLED[match.group()], text)
 
 

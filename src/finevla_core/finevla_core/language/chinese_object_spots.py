@@ -8,16 +8,17 @@ import re
 _SHORT = 120  # characters: longer texts describe motions in steps
 COLORS = "红绿蓝黄紫橙橘"
 COLOR = f"[{COLORS}]"
+_HUE = f"(?:[橘橙]黄|{COLOR})"
 SIZES = "(?:(?:最|较|更)?[大小](?:一点儿?|一些|号|个|只|点儿?)?的?)?"
 _SHAPES = "(?:立方体|正方体|长方体|圆柱体?|圆筒|圆罐|圆球|球体|方块|方木块|积木|砖块|砖头|长条块?|长方块|易拉罐|罐子|砖|球|罐)"
-THING = f"(?:[那这]?[个块只颗])?{SIZES}{COLOR}色?的?{SIZES}{_SHAPES}"  # with its colour and its shape
+THING = f"(?:[那这]?[个块只颗])?{SIZES}{_HUE}色?的?{SIZES}{_SHAPES}"  # with its colour and its shape
 _BESIDE = "(?:旁边|边上|左边|右边|前面|后面|附近|跟前|旁)"
 _SPOT = (
     "(?:最?靠(?:边|里|外|前|后|左|右)|最(?:左|右|里|外|前|后)(?:边|面|侧)|离(?:你|我|机器人|这边|这儿)?最?(?:近|远)|"
     "(?:桌子?|桌面|台面)?的?(?:左|右|前|后)手?(?:边|面|侧|方)|桌(?:子|面)?的?(?:正?中间|中央)|"
     f"(?:杆子|柱子|立柱|左碗|右碗|碗|旋钮)的?{_BESIDE}|桌(?:子|面)?上|前排|后排|[那这]边)(?:的|(?=[那这]))"
 )
-_HERE = f"(?:[那这]?一?[个块只颗条])?(?={SIZES}{COLOR}色?的?{SIZES}{_SHAPES})"
+_HERE = f"(?:[那这]?一?[个块只颗条])?(?={SIZES}{_HUE}色?的?{SIZES}{_SHAPES})"
 _SPOTS = re.compile(
     f"(?:(?<![^把将给拿抓夹取提捡捏拎够请起手臂爪,.:到在于往向放叠摞搭架坐])|(?<=一下)){_SPOT}{_HERE}"
     f"|(?<![^把将给拿抓夹取提捡捏拎够手臂爪,.:])在{_SPOT}{_HERE}"
