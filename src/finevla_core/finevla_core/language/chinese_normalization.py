@@ -114,6 +114,11 @@ _OPPOSITE_ARM = re.compile(
     "[跟和与]?([左右])[边侧]?的?(?:手臂|手|臂|胳膊|爪)(?:相对|以外|之外|对面|对侧)的[那另]?一?[只条个]?(?:机械)?(?:手臂|手|臂|胳膊|爪子|夹爪)"
 )
 _ARM_AND_SIDE = re.compile(r"(^|[,.:])(机械臂|机械手|器械臂|手臂|夹爪|爪子|胳膊|臂|爪),?([左右])(?=[,.])")
+# A space before words of correction is a pause, too.
+_SPACED_CORRECTION = re.compile(
+    "(?<=[\u4e00-\u9fff])[ \t]+(?=[啊哦呃哎噢诶]?(?:不对|不是[,，啊 ]|说错|错了|等等|算了|改成|抱歉|sorry|口误|更正|我是说|"
+    "应该是|看错|呃不|哦不|啊不))"
+)
 _BOWL_AND_SIDE = re.compile(r"(^|[,.:])(?:料碗|目标碗|放料碗|碗)[,:]?([左右])(?=[,.])")
 _ENGLISH_SIDE = re.compile(r"\b(left|right)[ _-]*(arm|hand|gripper|bowl)\b", re.IGNORECASE)
 _SPELLINGS = re.compile("|".join(_RESPELLED))
@@ -135,6 +140,7 @@ def plain(text: str) -> str:
     text = _DOTS.sub("，", _SECOND_THOUGHT.sub("，不对，", text))
     text = unicodedata.normalize("NFKC", text.replace("？", "？.").replace("?", "?."))
     text = _ENGLISH_SIDE.sub(r"\1 \2", text) if "_" in text or "-" in text else text
+    text = _SPACED_CORRECTION.sub(",", text) if " " in text else text
     text = _TURN_TAG.sub(r"\1时针", text)
     text = _ARM_HEAD.sub(lambda match: "左手," if match.group(1) in "左Ll" else "右手,", text)
     text = _ARM_TAG.sub(lambda match: ",左手," if match.group(1) in "左Ll" else ",右手,", text)

@@ -194,6 +194,15 @@ _WORDINGS = tuple(
             "(?:哦|啊|哎|呃|噢)*([左右])边?的?碗里?(?:已经|都|快|也)*(?:放|装)?满了,(?:那|就|还是|改|得)*放(?:到|进|在)?(?!\\1)(?=[左右]边?的?碗)",
             "不对,放",
         ),
+        ("啊哦哎呃噢诶唉", "(?<=[,.])[啊哦哎呃噢诶唉]+不是(?![,.吗吧啦])", "不对,"),
+        ("更", f"更正(?={_COLOR})", "更正,"),
+        (
+            "从自由打",
+            f"(?<![^,.])([从自由打][^,.{_COLORS}拿抓夹放]{{1,6}})(?:不太?好(?:夹|抓|拿|进|够)|(?:有(?:东西|物体|障碍物?|别的))?挡(?:着|住)|"
+            "够不着|够不到|过不去|进不去|不方便|伸不进去?|夹不到|抓不到)了?(?=[,.]|$)",
+            r"不要\1",
+        ),
+        ("听", "^(听着|听好了?)(?=[^,.])", r"\1,"),
         ("细", f"细的?(?={_COLOR}色?的?球)", "小的"),
         ("头", "(?<=[碗盆])头(?=[去,.]|$)", "里"),
         (
@@ -208,6 +217,14 @@ _WORDINGS = tuple(
 )
 
 
+# Where a text without marks goes on with what is not to be done: "... the left arm rests", "... do not touch the others".
+_TAIL = re.compile(
+    "(?<=[^,.:请你您千万也可先就都务必让并且但而要]{2})(?=[左右](?:边的?)?(?:那只)?(?:手|臂|爪子?|夹爪|机械臂)(?:就|都|则)?"
+    "(?:别动|不动|待命|待机|歇着|休息|不要动|放着不动|先?别动|(?:先?不用)(?:$|[呗吧啊谢小慢轻辛可好行了别]))|(?:别|不要)碰[^,.]|"
+    "(?<![手臂爪])(?:不要动|别用)[左右](?:手|臂|边))"
+)
+
+
 def spoken_plainly(text: str) -> str:
     """Write spoken, regional and workshop wordings plainly.
 
@@ -217,4 +234,4 @@ def spoken_plainly(text: str) -> str:
     Returns:
         The text with them written plainly.
     """
-    return reworded(text, _WORDINGS)
+    return reworded(text if "," in text or "." in text[:-1] else _TAIL.sub(",", text), _WORDINGS)
