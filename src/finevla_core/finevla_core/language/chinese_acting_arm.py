@@ -61,7 +61,6 @@ def _is_idle_clause(scene: ChinesePhrases, clause: int) -> bool:
         return False
     kinds = [phrase.kind for phrase in scene.phrases[slice(*scene.bounds[clause])]]
     nots = [place for place, kind in enumerate(kinds) if kind in (Kind.NOT, Kind.NOT_YET)]
-    is_idle = Kind.IDLE in kinds or (bool(nots) and Kind.TOUCH in kinds[nots[0] :])
     others = {
         Kind.OBJECT,
         Kind.ARM,
@@ -74,6 +73,9 @@ def _is_idle_clause(scene: ChinesePhrases, clause: int) -> bool:
         Kind.TABLE,
         Kind.SLIP,
     }
+    if kinds and kinds[0] is Kind.IDLE:
+        others -= {Kind.TABLE, Kind.LEFT, Kind.RIGHT}  # "parked at the left of the table"
+    is_idle = Kind.IDLE in kinds or (bool(nots) and Kind.TOUCH in kinds[nots[0] :])
     return is_idle and not others & set(kinds)
 
 
@@ -94,11 +96,28 @@ def _is_told_to_stay(scene: ChinesePhrases, place: int) -> bool:
     return stay.text.startswith(("待着", "呆着", "等着", "候着", "别走")) and {"left", "right"} <= sides
 
 
+_DEEDS = (
+    *(Kind.GRASP, Kind.LIFT, Kind.PUT, Kind.STACK, Kind.MOVE, Kind.TURN, Kind.CLEAN),
+    *(Kind.CLOCKWISE, Kind.COUNTERCLOCKWISE),
+)
+
+
+def _is_standby(scene: ChinesePhrases, place: int) -> bool:
+    """Whether an arm is to stand by while what was said before is done: "grasp the ball, the left arm on standby"."""
+    stay = next(phrase for phrase in scene.phrases[place:] if phrase.kind is Kind.WAIT)
+    arms = {scene.phrases[p].side for p in scene.places(Kind.ARM) if p < place and scene.counts(p)}
+    is_done = any(p < place and scene.counts(p) for p in scene.places(*_DEEDS))
+    return stay.text.startswith(("待命", "待机", "候命")) and is_done and scene.phrases[place].side not in arms
+
+
 def _named_weight(scene: ChinesePhrases, place: int) -> int | None:
     """What the words directly around an arm make of it, None if they leave it open."""
     phrase = scene.phrases[place]
     if scene.after(place, "(?: ARM | AND | LIST )* QUESTION | (?: HERE | BESIDE | BACK ) OF? COUNT* OBJECT"):
         return 0
+    is_near = scene.before(place, "(?: EXIST | MOVE | NEAR )") and scene.after(place, "OF COUNT* OBJECT")
+    if is_near and scene.phrases[place - 1].text.startswith(("靠近", "挨", "靠", "紧", "离", "邻近")):
+        return 0  # "the brick that is near your left hand"
     if scene.after(place, "(?: ACT | IT | OBJECT | ARM | LIST | AND )* EITHER") and not scene.before(place, "EXCEPT"):
         return 0
     if phrase.is_negated and scene.before(place, "NOT OPEN"):
@@ -172,9 +191,15 @@ def _arm_weight(scene: ChinesePhrases, place: int) -> int:
         " (?: TABLE | BESIDE | LEFT | RIGHT | HERE ) (?! .* (?: FROM | MOVE | GRASP | TAKE | OBJECT ) )",
     ):
         return -1
+    if (
+        scene.before(place, "^ (?: BUT | THEN )*")
+        and scene.after(place, "(?: ALL | THEN | BUT )* WAIT (?: REQUEST | QUESTION )* (?: MARK | $ )")
+        and _is_standby(scene, place)
+    ):
+        return -2
     if scene.after(place, "DO (?: ALL | THEN )* (?: IDLE | WAIT )"):
         return -2
-    if scene.after(place, "(?: ALL | THEN )* (?: PUT | STACK | WAIT ) IDLE"):
+    if scene.after(place, "(?: ALL | THEN | BUT )* (?: PUT | STACK | WAIT ) IDLE"):
         return -2
     if scene.after(place, "(?: ALL | THEN | BUT )* WAIT (?: MARK | $ )") and _is_told_to_stay(scene, place):
         return -1

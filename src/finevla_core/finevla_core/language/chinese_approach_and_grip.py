@@ -320,7 +320,11 @@ def grasp_of(scene: ChinesePhrases) -> tuple[str, bool]:
         if scene.counts(place)
         and not scene.after(place, "NOT (?: MARK | $ )")
         and not (scene.after(place, "OBJECT") and scene.phrases[place + 1].is_many)
-        and not (place > 1 and scene.phrases[place - 2].kind in (Kind.BOWL, Kind.POST))
+        and not (
+            place > 1
+            and scene.phrases[place - 2].kind in (Kind.BOWL, Kind.POST)
+            and not set(scene.phrases[place].text) & set("夹抓捏")
+        )
     ]
     votes.extend((first, word) for first, _, word in _finger_pairs(scene))
     word, is_twofold = settled(scene, sorted(votes))

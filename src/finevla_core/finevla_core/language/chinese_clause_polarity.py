@@ -36,6 +36,8 @@ _REASONS = ("因为", "为了", "由于", "怕", "好让", "是因为", "毕竟"
 _PAST = ("上次", "以前", "之前", "刚才", "刚刚", "昨天", "原来", "本来")
 _TELLS = ("说", "讲", "喊", "吩咐", "要求", "提醒", "交代", "嘱咐")
 _FINAL_NOTS = frozenset(("不行", "可不行", "不可以", "不准", "不许", "使不得", "不成", "免谈", "不可"))
+_PAST_NOTS = frozenset(("没", "没有", "未", "还没", "尚未", "并没有", "从未"))
+_RELATIVE = frozenset((*_ACTS, Kind.TOUCH, Kind.SLIP))
 _PERHAPS = ("要", "可能", "也许", "大概", "打算", "准备", "似乎", "好像")
 _TOO = ("太", "得太", "过于", "那么", "这么", "过头", "得过", "过紧", "过猛", "过高", "过快")
 _UNTIL = (
@@ -236,6 +238,7 @@ def _with_negation(clause: list[Phrase], is_only: bool) -> list[Phrase]:
     marked: list[Phrase] = []
     denied: list[Kind] | None = None  # what the "not" has denied so far; None without "not"
     is_excepted = False
+    is_past = False  # "has not ..." begins a relative clause, "do not" does not
     is_soft = False  # "not yet" denies verbs, no objects; so does "don't take the ball to the bowl"
     for place, phrase in enumerate(clause):
         following = clause[place + 1].kind if place + 1 < len(clause) else None
@@ -245,9 +248,14 @@ def _with_negation(clause: list[Phrase], is_only: bool) -> list[Phrase]:
         if phrase.kind is Kind.EXCEPT and is_only:
             denied = None  # "touch nothing but the ball"
         elif phrase.kind in (Kind.NOT, Kind.NOT_YET, Kind.EXCEPT):
-            denied, is_soft = [], phrase.kind is Kind.NOT_YET
+            denied, is_soft, is_past = [], phrase.kind is Kind.NOT_YET, phrase.text in _PAST_NOTS
         elif denied is not None:
-            is_end = phrase.kind in _ENDS and denied and not (phrase.kind is Kind.USE and denied == [Kind.SELECT])
+            is_done = phrase.kind is Kind.OF and is_past and set(denied) <= _RELATIVE  # "the ball that was not grasped"
+            is_end = (
+                (phrase.kind in _ENDS or is_done)
+                and denied
+                and not (phrase.kind is Kind.USE and denied == [Kind.SELECT])
+            )
             if (
                 is_end
                 or (is_excepted and phrase.kind is Kind.ALL)

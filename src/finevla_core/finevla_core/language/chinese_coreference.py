@@ -24,6 +24,8 @@ def with_references(scene: ChinesePhrases) -> ChinesePhrases:
             last = next((p for p in reversed(phrases[:place]) if p.kind in nouns), None)
             if last is not None and last.kind is Kind.POST:
                 phrases[place] = replace(phrase, kind=Kind.POST)
+        if phrase.kind is Kind.IT and (qualities := _thing_below(scene, phrases, place)) is not None:
+            phrases[place] = replace(phrase, kind=Kind.OBJECT, qualities=qualities)
         if (
             phrase.kind is Kind.IT
             and (scene.before(place, "USE") or (place > 0 and phrases[place - 1].text == "由"))
@@ -45,6 +47,21 @@ def with_references(scene: ChinesePhrases) -> ChinesePhrases:
                 meant = pair[phrase.kind is Kind.LATTER]
                 phrases[place] = replace(phrase, kind=Kind.OBJECT, qualities=meant.qualities)
     return ChinesePhrases(tuple(phrases), scene.size)
+
+
+def _thing_below(scene: ChinesePhrases, phrases: list[Phrase], place: int) -> dict[str, str] | None:
+    """The qualities of "it" in "there is a cube, put the brick on it": of the last other thing of an earlier clause."""
+    if not (
+        scene.before(place, "OBJECT (?: ALL | THEN | BUT )* (?: PUT | STACK ) GOAL?") and scene.after(place, "OF? TOP")
+    ):
+        return None
+    start = scene.bounds[phrases[place].clause][0]
+    moved = next(p for p in reversed(phrases[start:place]) if p.kind is Kind.OBJECT)
+    earlier = [p for p in range(start) if phrases[p].kind is Kind.OBJECT]
+    if not earlier or not scene.counts(earlier[-1]):
+        return None
+    other = phrases[earlier[-1]].qualities
+    return other if any(other.get(name, word) != word for name, word in moved.qualities.items()) else None
 
 
 def _sided_kind(scene: ChinesePhrases, phrases: list[Phrase], place: int) -> Kind | None:

@@ -103,7 +103,7 @@ def _revive(scene: ChinesePhrases, things: Things, denied: list[int]) -> None:
 def is_for_other_arm(scene: ChinesePhrases, place: int) -> bool:
     """Whether a thing is denied to one arm only: "the left hand must not touch it, the right one takes it"."""
     return (
-        scene.before(place, "ARM NOT MOVE? (?: TOUCH | GRASP | LIFT )")
+        scene.before(place, "ARM NOT MOVE? (?: TOUCH | GRASP | LIFT ) | NOT USE ARM (?: TOUCH | GRASP | LIFT )")
         and len({scene.phrases[p].side for p in scene.places(Kind.ARM)}) > 1
     )
 

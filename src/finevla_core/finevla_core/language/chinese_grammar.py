@@ -152,7 +152,8 @@ def phrases_of(tokens: list[ChineseToken]) -> list[Phrase]:
     for place, word in enumerate(words[:-2]):
         if word.text != "拿":
             continue
-        following = {words[place + 1].kind, words[place + 2].kind}
+        rest = [other.kind for other in words[place + 1 : place + 4]]
+        following = set(rest if rest[1] is Kind.OF and rest[-1] is Kind.ARM else rest[:2]) - {Kind.OF}
         if Kind.ARM in following and following <= {Kind.ARM, Kind.LEFT, Kind.RIGHT}:
             words[place] = replace(word, kind=Kind.USE)  # "take the left hand to ..."
     text = "".join(_LETTERS[word.kind] for word in words)

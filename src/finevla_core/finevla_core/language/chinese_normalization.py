@@ -47,10 +47,17 @@ _SIMPLIFIED = str.maketrans({pair[0]: pair[1] for pair in _PAIRS.split()})
 # Words that are often typed with another character of the same sound, and words of other regions.
 _SPELLING_PAIRS = """
     公分=厘米 左手指=左手手指 右手指=右手手指 又手=右手 又臂=右臂 佐手=左手 作手=左手 旋纽=旋钮 旋扭=旋钮
-    兰色=蓝色 兰球=蓝球 兰砖=蓝砖 兰方块=蓝方块 兰的=蓝的 兰罐=蓝罐 兰圆柱=蓝圆柱 灌子=罐子 贯子=罐子 方快=方块
+    紫罗兰=紫罗兰 兰色=蓝色 兰球=蓝球 兰砖=蓝砖 兰方块=蓝方块 兰的=蓝的 兰罐=蓝罐 兰圆柱=蓝圆柱 灌子=罐子 贯子=罐子 方快=方块
     方筷=方块 砖快=砖块 转块=砖块 园柱=圆柱 元柱=圆柱 原柱=圆柱 圆住=圆柱 立方休=立方体 只色=紫色 子色=紫色
-    桔子色=橙色 橙瑟=橙色 红瑟=红色 逆时真=逆时针 顺时真=顺时针 顺时钟=顺时针 逆时钟=逆时针 碗理=碗里 那起=拿起
+    桔子色=橙色 橘子色=橙色 橙子色=橙色 橙瑟=橙色 红瑟=红色 逆时真=逆时针 顺时真=顺时针 顺时钟=顺时针 逆时钟=逆时针
+    碗理=碗里 那起=拿起
     哪起=拿起 拿其=拿起 加住=夹住 家爪=夹爪 夹抓=夹爪 桌字=桌子 卓子=桌子 卓面=桌面 左遍=左边 右遍=右边 旋转纽=旋钮
+    顺式针=顺时针 顺实针=顺时针 顺时珍=顺时针 瞬时针=顺时针 逆式针=逆时针 逆实针=逆时针 逆时珍=逆时针 溺时针=逆时针
+    执干净=收拾干净 执好=收拾好 执下=收拾一下 左边个=左边那个 右边个=右边那个 左边只=左边那只 右边只=右边那只
+    执晒=全部收 收晒=全部收 些嘢=所有东西 入面=里面 左便=左边
+    右便=右边 上便=上面 停低=停下 企定=停住 啱啱=刚刚 同我拎=帮我拎 同我拿=帮我拿 同我执=帮我收拾 同我将=帮我将
+    勒个=这个 搞归一=收拾好
+    将张台=将桌子 把张台=把桌子 攞起=拿起 攞住=拿住 拎返=拿回
     绿瑟=绿色 黄瑟=黄色 蓝瑟=蓝色 绕国=绕过 越国=越过 抓曲=抓取 唔好=不要 唔要=不要
     唔使=不用 等阵=等等 唔系=不是 系蓝=是蓝 系红=是红 系绿=是绿 系黄=是黄 系紫=是紫 系橙=是橙 嚿=块 色波=色球 个波=个球
     红波=红球 绿波=绿球 蓝波=蓝球 黄波=黄球 紫波=紫球 橙波=橙球 波波=球 嘅波=的球 的波=的球
@@ -80,12 +87,15 @@ _QUOTED_NAME = re.compile('(?<=[\u4e00-\u9fff])[「『“"‘]([\u4e00-\u9fff]{1
 _PAUSE = re.compile("(?<=[\u4e00-\u9fff]{4})[ \t]+(?=[\u4e00-\u9fff]{3})")
 # A side alone between spaces is an arm where other words stand apart, too: "L grasp the ball" as a telegram.
 _ARM_TAG = re.compile(
-    r"(?:^\s*|(?<=\S\S)\s+)([左右LRlr])(?=\s*[→>▶➜]|\s*$|\s+(?:(?![碗盆边邊侧側手臂面爪方])\S\S|[顶远]\s*$))"
+    r"(?:^\s*|(?<=\S\S)\s+|(?<=[拿抓夹取提转拧])\s+)([左右LRlr])(?=\s*[→>▶➜]|\s*$|\s+(?:(?![碗盆边邊侧側手臂面爪方])\S\S|[顶远]\s*$|[夹抓拿取提转拧放叠移停清]\s))"
 )
 _ARM_HEAD = re.compile(r"^\s*([左右LRlr])\s*(?=[/|:：]\s*[\u4e00-\u9fffa-z])")  # "R / yellow brick / left bowl"
 _FAR_TAG = re.compile(r"(?<=\S)\s+([顶远])(?=\s*$)")
 _SIDE_TAG = re.compile(
     r"(?<![碗盆杆桌])\s+((?:正?[上顶]|[远左右前后背对])[方侧面边端部]|对面)(?:进入|进|入|接近|切入|靠近|来|下)?,?(?=\s|$)"
+)
+_SIDE_WAY = re.compile(
+    r"(?<![碗盆杆桌])\s+((?:正?[上顶]|[远左右前后背对])[方侧面边端部]|对面)(?:进入|进|入|接近|切入|下)(?=\s)"
 )
 _STOPS = re.compile("[停悬待移伸到去]|接近|靠近|夹爪|柱子")
 _NEXT_KEY = re.compile("[ \t]+(?=[\u4e00-\u9fff]{1,5}[ \t]*[=:＝：])")  # a space before the next heading
@@ -103,7 +113,14 @@ _BRACKETED_QUALITY = re.compile(r"[(\[]([^()\[\]]{1,6}的)[)\]](?=[\u4e00-\u9fff
 _OPPOSITE_ARM = re.compile(
     "[跟和与]?([左右])[边侧]?的?(?:手臂|手|臂|胳膊|爪)(?:相对|以外|之外|对面|对侧)的[那另]?一?[只条个]?(?:机械)?(?:手臂|手|臂|胳膊|爪子|夹爪)"
 )
-_ARM_AND_SIDE = re.compile(r"(^|[,.:])(机械臂|机械手|手臂|夹爪|臂),?([左右])(?=[,.])")
+_ARM_AND_SIDE = re.compile(r"(^|[,.:])(机械臂|机械手|器械臂|手臂|夹爪|爪子|胳膊|臂|爪),?([左右])(?=[,.])")
+# A space before words of correction is a pause, too.
+_SPACED_CORRECTION = re.compile(
+    "(?<=[\u4e00-\u9fff])[ \t]+(?=[啊哦呃哎噢诶]?(?:不对|不是[,，啊 ]|说错|错了|等等|算了|改成|抱歉|sorry|口误|更正|我是说|"
+    "应该是|看错|呃不|哦不|啊不))"
+)
+_BOWL_AND_SIDE = re.compile(r"(^|[,.:])(?:料碗|目标碗|放料碗|碗)[,:]?([左右])(?=[,.])")
+_ENGLISH_SIDE = re.compile(r"\b(left|right)[ _-]*(arm|hand|gripper|bowl)\b", re.IGNORECASE)
 _SPELLINGS = re.compile("|".join(_RESPELLED))
 _INVISIBLE = re.compile("[\u0300-\u036f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]+")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
@@ -122,6 +139,8 @@ def plain(text: str) -> str:
     """
     text = _DOTS.sub("，", _SECOND_THOUGHT.sub("，不对，", text))
     text = unicodedata.normalize("NFKC", text.replace("？", "？.").replace("?", "?."))
+    text = _ENGLISH_SIDE.sub(r"\1 \2", text) if "_" in text or "-" in text else text
+    text = _SPACED_CORRECTION.sub(",", text) if " " in text else text
     text = _TURN_TAG.sub(r"\1时针", text)
     text = _ARM_HEAD.sub(lambda match: "左手," if match.group(1) in "左Ll" else "右手,", text)
     text = _ARM_TAG.sub(lambda match: ",左手," if match.group(1) in "左Ll" else ",右手,", text)
@@ -134,11 +153,13 @@ def plain(text: str) -> str:
     text = _INVISIBLE.sub("", text).lower().translate(_PLAIN)
     text = _OPPOSITE_ARM.sub(lambda match: "右手" if match.group(1) == "左" else "左手", text)
     text = _ARM_AND_SIDE.sub(r"\1\3\2", text)
+    text = _BOWL_AND_SIDE.sub(r"\1\2碗", text)
     return _SPELLINGS.sub(lambda match: _RESPELLED[match.group()], text)
 
 
 def _with_side_tags(text: str) -> str:
     """Say "from" before sides that stand alone between spaces, where a hand goes that does not stop there."""
+    text = _SIDE_WAY.sub(r",从\1,", text)
     if _STOPS.search(text):
         return _FAR_TAG.sub(r",从\1侧", text)
     return _SIDE_TAG.sub(r",从\1,", _FAR_TAG.sub(r",从\1侧", text))

@@ -15,7 +15,8 @@ def things_of(scene: ChinesePhrases) -> Things:
     is_held = False
     last: int | None = None
     for place, phrase in enumerate(scene.phrases):
-        if phrase.kind in (Kind.GRASP, Kind.CLOSE) and scene.counts(place):
+        is_grip = phrase.kind in (Kind.SIDEWAYS, Kind.LENGTHWAYS) and not _GRIPS.isdisjoint(phrase.text)
+        if (phrase.kind in (Kind.GRASP, Kind.CLOSE) or is_grip) and scene.counts(place):
             is_held = True
         if phrase.kind is not Kind.OBJECT:
             continue
@@ -34,6 +35,7 @@ def things_of(scene: ChinesePhrases) -> Things:
 
 
 # What may stand between a verb and its thing: where the thing lies ("the cube on the table").
+_GRIPS = frozenset("夹抓捏")
 _LAYS = ("垫", "衬")  # "lay the brick under the can"
 _TOUCHING = ("紧", "挨", "靠", "贴")
 _BLOCKING = ("挡", "碍", "堵", "拦", "占", "顶", "贴", "卡")

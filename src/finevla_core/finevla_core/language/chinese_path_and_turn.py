@@ -39,7 +39,11 @@ def _said_ways(scene: ChinesePhrases) -> list[tuple[int, str]]:
         if scene.counts(place) and is_post_said and not is_other:
             votes.append((place, "over"))
     for place in scene.places(Kind.ROUND):
-        is_vague = scene.phrases[place].text.startswith(("避", "躲", "闪", "让")) and not has_post
+        is_clearance = scene.after(place, "POST (?: AND | LIST ) OBJECT")  # "keep clear of the post and the knob"
+        is_held = any(p < place and scene.counts(p) for p in scene.places(Kind.GRASP, Kind.LIFT))
+        is_approach = not is_held and scene.before(place, "FROM (?: OBJECT | IT | OF )* FACE+")  # "round from its left"
+        is_evasion = scene.phrases[place].text.startswith(("避", "躲", "闪", "让"))
+        is_vague = is_clearance or ((is_evasion or is_approach) and not has_post)
         if scene.counts(place) and has_post and scene.before(place, "FROM (?: POST | IT | OF )* TOP+"):
             votes.append((place, "over"))  # "go round it by its top"
         elif (

@@ -15,13 +15,16 @@ from finevla_core.language.chinese_impossible import limit_of
 from finevla_core.language.chinese_normalization import is_chinese, plain
 from finevla_core.language.chinese_object_description import Things
 from finevla_core.language.chinese_object_roles import things_of
+from finevla_core.language.chinese_object_spots import without_spots
 from finevla_core.language.chinese_path_and_turn import path_of, turn_of
 from finevla_core.language.chinese_phrases import ChinesePhrases
 from finevla_core.language.chinese_refusals import no_target, refusal_of, unknown_words
 from finevla_core.language.chinese_repairs import repaired
 from finevla_core.language.chinese_short_impossible import beyond
 from finevla_core.language.chinese_slots import place_of, task_of
+from finevla_core.language.chinese_spoken_wordings import spoken_plainly
 from finevla_core.language.chinese_tokens import split
+from finevla_core.language.chinese_unknown_sounds import with_known_sounds
 from finevla_core.language.chinese_word_kinds import Kind
 from finevla_core.language.reader_result import Reading
 
@@ -39,8 +42,10 @@ def read_chinese(text: str) -> Reading:
         return refused("I read English and Chinese only.")
     if len(text) > MAX_CHARACTERS:
         return refused(f"That is too long: say it in at most {MAX_CHARACTERS} characters.")
-    words = repaired(plainly(by_sound(plain(text))))
+    words = repaired(plainly(spoken_plainly(without_spots(by_sound(plain(text))))))
     tokens = split(words)
+    if any(token.kind in (Kind.UNKNOWN, Kind.OUTSIDE) for token in tokens):
+        tokens = split(with_known_sounds("".join(token.text for token in tokens), tokens))
     has_marks = is_marked(tokens)
     phrases = with_breaks(phrases_of(tokens if has_marks else with_pauses(tokens)), has_marks)
     if len(phrases) > MAX_PHRASES:

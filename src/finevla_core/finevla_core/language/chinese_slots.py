@@ -84,7 +84,15 @@ def task_of(scene: ChinesePhrases, things: Things) -> str:
         return "pick"
     is_lifted = any(
         scene.counts(place)
-        and (scene.before(place, "(?: OBJECT | IT ) (?: THEN | ALL )*") or scene.after(place, "OBJECT | IT"))
+        and (
+            scene.before(place, "(?: OBJECT | IT ) (?: THEN | ALL )*")
+            or scene.after(place, "OBJECT | IT")
+            or (
+                scene.phrases[place].text in ("抬", "升")
+                and scene.before(place, "^")
+                and scene.after(place, "MARK | $")
+            )
+        )
         for place in scene.places(Kind.LIFT)
     )
     return "pick" if is_lifted else "reach"

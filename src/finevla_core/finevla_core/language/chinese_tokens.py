@@ -9,6 +9,7 @@ from functools import cache
 from itertools import product
 
 from finevla_core.language import chinese_refused_words as outside
+from finevla_core.language.chinese_action_patterns import ACTION_PATTERNS
 from finevla_core.language.chinese_attribute_words import VALUES
 from finevla_core.language.chinese_compound_verbs import COMPOUNDS
 from finevla_core.language.chinese_fillers import FILLERS
@@ -131,7 +132,7 @@ def has_cues(text: str, letters: frozenset[str], cues: Cues) -> bool:
 @cache
 def all_patterns() -> tuple[tuple[Kind, re.Pattern[str], str, Cues], ...]:
     """All patterns, each with the characters without which it needs no search."""
-    patterns = (*PATTERNS, *GRIP_PATTERNS, *SPEECH_PATTERNS, *SAYING_PATTERNS)
+    patterns = (*PATTERNS, *ACTION_PATTERNS, *GRIP_PATTERNS, *SPEECH_PATTERNS, *SAYING_PATTERNS)
     return tuple((kind, pattern, "".join(value), cues_of(pattern.pattern)) for kind, pattern, *value in patterns)
 
 
