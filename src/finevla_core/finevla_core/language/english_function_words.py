@@ -18,7 +18,8 @@ PREPS = phrase_table(
         "on": """
             on, onto, upon, atop, atop of, on to, on top of, on the top of, on top, down on, down on top of, down onto,
             down upon, onto the top of, over onto, on the upper face of, on the upper side of, to the top of, onto
-            top of, up onto, up on
+            top of, up onto, up on, onto the top face of, on the top face of, onto the top side of, on the top side of, on the
+            top surface of, onto the top surface of, onto the upper face of, onto the upper side of
         """,
         "round": """
             round, around, past, all around, passing around, in a curve around, in an arc round, in an arc around,

@@ -288,7 +288,7 @@ def wrong_arms(text: EnglishText, out: Decision) -> str:
         ):
             return "I can use my own arms only"
         act = text.roles.act(m)
-        is_report = act is not None and (act.is_hypothetical or act.value in ("be", "state", "see"))
+        is_report = act is not None and (act.is_hypothetical or act.value in ("be", "state", "see", "wait"))
         if m.kind == "object" and m.determiner == "both" and not m.is_negated and not is_report:
             return "one thing at a time: say only the first job"
         if (

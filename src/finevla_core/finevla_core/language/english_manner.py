@@ -278,7 +278,8 @@ def _path(text: EnglishText, out: Decision) -> None:
     values: list[tuple[str, bool, bool, bool]] = []
     last: Mention | None = None
     for m in text.mentions:
-        is_post = m.kind == "post" or (m.kind == "pronoun" and _is_post(text, m, last))
+        is_carried = out.slots.get("task") not in ("pick", "reach", "turn")
+        is_post = m.kind == "post" or (m.kind == "pronoun" and is_carried and _is_post(text, m, last))
         if is_post and m.prep in ("over", "round") and not m.is_hypothetical:
             values.append((m.prep, m.is_negated, m.is_repair, m.is_side))
         elif m.kind == "post" and m.prep in ("under", "through") and not m.is_negated:

@@ -18,6 +18,79 @@ _TURNS = (
     r"(?:no|no wait|wait|wait no|hmm no|uh no|actually|actually no|sorry|rather|or rather|er|instead|i mean|i meant|"
     r"oops)"
 )
+_THING = (
+    r"(?:(?:the|that) )?(?:(?:small|big|little|large) )?(?:red|green|blue|yellow|purple|orange)(?: (?:cube|block|ball|sphere|can|tin|"
+    r"cylinder|brick|bar|slab|one))?"
+)
+_DEED = r"(?:pick up|pick|take|grab|lift|get|grasp|put|place|use|do|choose|go for|reach for|raise)"
+_SIDED = r"(?:bowl|arm|hand|gripper)"
+_SORRY = r"(?:i meant?|sorry|rather|actually|i should say)(?= *[.!,]| *$)"
+_AFTERTHOUGHT = (
+    r"(?:or (?:actually|wait|no wait)|(?:no |let us )?(?:change|switch) (?:that|it) to|i would (?:rather|prefer)(?: have| "
+    r"to have| take)?|(?:or )?(?:better|rather)(?: take| pick up| pick| grab| lift| use| do)?|forget it|never mind(?: "
+    r"that)?(?= *,)|(?:a )?change (?:of|in) plans?|that is(?: to say)?(?! (?:in|into|on|onto|with)\b)|or let us say|well "
+    r"no|let us (?:do|take)|let us go (?:with|for)|i will take)"
+)
+# A thing, a second one, and a word that says which of them is meant.
+_AFTERTHOUGHTS = [
+    (needles, re.compile(pattern), by)
+    for needles, pattern, by in (
+        (
+            ("*",),
+            r"(?<=[\w.,!]) *\*(?=(?:the|small|big|red|green|blue|yellow|purple|orange|left|right)\b)",
+            " , no , ",
+        ),
+        (
+            ("i said", "i say"),
+            r"[,.;:-]+ *i (?:just )?(?:said|say) (?:the )?(?:\w+ ){1,3}?(?:, *)?(?:but |and |though )?i (?:actually |really )?"
+            r"(?:meant|mean)(?: to say)? (?=(?:the |that )?\w+ \w+)",
+            " , no , ",
+        ),
+        (
+            ("not ",),
+            rf"\b({_THING}) *[,.;!-]+ *(?:(?:no|wait) *,? *)*not \1 *[,;-]+ *(?:but )?({_THING})\b",
+            r"\2",
+        ),
+        (
+            ("instead",),
+            rf"\b({_DEED}) ({_THING})([^,.;!]*)[,.;!-]+ *(?:(?:no|wait|or|hmm|actually|and) *,? *)*{_DEED} ({_THING}) instead\b",
+            r"\1 \4\3",
+        ),
+        (
+            ("sorry", " mean", "rather", "actually", "should say"),
+            rf"\b({_THING}) *(?:-+|,|to|\.) *({_THING}) *,? *{_SORRY}",
+            r"\2",
+        ),
+        (
+            ("well",),
+            rf"\b({_THING}) *[,-]+ *well *,? *(?:no *,? *)?({_THING}) *,? *(?:actually|rather|instead)(?= *[.!,]| *$)",
+            r"\2",
+        ),
+        (
+            (
+                "or ",
+                "change",
+                "switch",
+                "rather",
+                "prefer",
+                "better",
+                "forget",
+                "never",
+                "that is",
+                "let us",
+                "well",
+                "i will",
+            ),
+            rf"\b({_THING}|(?:left|right) {_SIDED}) *[,.;-]+ *{_AFTERTHOUGHT}(?: *[,:-]+)? *(?=(?:the|that|in|into|on|onto|with) )",
+            r"\1 , no , ",
+        ),
+        (
+            ("sorry", " mean", "rather", "actually"),
+            rf"\b(left|right) ({_SIDED}) *[,.-]+ *(?:the )?(left|right)(?: (?:{_SIDED}|one))? *,? *{_SORRY}",
+            r"\3 \2",
+        ),
+    )
+]
 _REPAIRS = [
     (needles, re.compile(pattern), by)
     for needles, pattern, by in (
@@ -55,4 +128,4 @@ def with_repairs(text: str) -> str:
     Returns:
         The text with commas around them, and without what a repair replaces before a noun that both share.
     """
-    return reworded(text, _REPAIRS)
+    return reworded(text, (*_AFTERTHOUGHTS, *_REPAIRS))

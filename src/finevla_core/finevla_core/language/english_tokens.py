@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cache
 
+from finevla_core.language import english_color_words as colors
 from finevla_core.language import english_fillers as fillers
 from finevla_core.language import english_function_words as words
 from finevla_core.language import english_object_words as things
@@ -142,7 +143,7 @@ def _nouns() -> dict[str, tuple[str, str, str]]:
         ("shapeword", things.SHAPE_WORDS),
         ("size", things.SIZES),
         ("side", things.SIDES),
-        ("color", things.COLORS),
+        ("color", colors.COLORS),
     ):
         table |= {phrase: (kind, value, "") for phrase, value in rows.items()}
     return table
@@ -255,6 +256,9 @@ def _clean(raw: list[str]) -> list[str]:
         elif word in "|/":
             word = ";"
         if word in (":", "=") and out and out[-1] in _KEYS and (len(out) < 2 or out[-2] in BREAKS or out[-2] == ";"):
+            continue
+        if word in (":", "=") and out and out[-1] == "shape":
+            out.pop()
             continue
         if word == "=":
             continue

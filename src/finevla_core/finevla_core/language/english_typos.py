@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
+from finevla_core.language import english_color_words as colors
 from finevla_core.language import english_object_words as things
 from finevla_core.language import english_verbs as verbs
 from finevla_core.language.english_fillers import stems
@@ -35,6 +36,14 @@ WRITTEN = {
     "sml": "small", "lrg": "large", "lge": "large", "clr": "clear", "tbl": "table", "obj": "object", "amr": "arm",
     "plase": "please", "pleas": "please", "pleae": "please",
     "gimme": "give me", "lemme": "let me", "i'm": "i am",
+    "rd": "red", "org": "orange", "prp": "purple", "brk": "brick", "cyln": "cylinder", "cylndr": "cylinder", "bwl": "bowl",
+    "rbowl": "right bowl", "lbowl": "left bowl", "rarm": "right arm", "larm": "left arm", "rhand": "right hand",
+    "lhand": "left hand", "rgripper": "right gripper", "lgripper": "left gripper", "grpr": "gripper", "ee": "end effector",
+    "eef": "end effector", "robo": "robot", "p/u": "pick up", "tgt": "target", "appr": "approach", "abv": "above",
+    "plc": "place", "mv": "move", "stk": "stack", "rot": "rotate", "imma": "i will", "wouldja": "would you",
+    "couldja": "could you", "didja": "did you", "whaddya": "what do you", "c.w.": "clockwise", "c.c.w.": "counterclockwise",
+    "a.c.w.": "counterclockwise", "li'l": "little", "lil'": "little", "nevermind": "never mind", "lefthanded": "left handed",
+    "righthanded": "right handed",
 }  # fmt: skip
 # Apostrophes left out, where the word is none by itself, or none before what follows.
 _BARE = {
@@ -91,6 +100,12 @@ _BARE_BEFORE = [
             r"\b(red|green|blue|yellow|purple|orange|small|big) cu[eb]\b(?! (?:ball|stick))",
             r"\1 cube",
         ),
+        (
+            ("-hand ",),
+            r"\b(left|right)-hand (?=(?:red|green|blue|yellow|purple|orange|small|big|cube|ball|brick|block|cylinder)\b)",
+            r"\1 ",
+        ),
+        ((" bal", " bll"), r"\b(red|green|blue|yellow|purple|orange|small|big) b(?:al|ll|aal)\b", r"\1 ball"),
         (("hoover ",), r"\bhoover (?=(?:over|above)\b)", "hover "),
         (("pickup", "pick_up"), r"\bpick(?:up|_up) (?!of\b|on\b|is\b|point\b|and\b|pose\b)(?=[a-z])", "pick up "),
         (
@@ -179,7 +194,8 @@ def mend(
         The words, and what to tell the operator of those that were read as another.
     """
     strange = [w for w in raw if w not in known and w.isalpha()]
-    if not strange or 3 * len(strange) > len(raw) + 3:
+    is_rare = 3 * len(strange) <= len(raw) + 3
+    if not strange or not (is_rare or len(strange) <= _MAX_MENDED):
         return raw, []
     read_as = {w: slip for w in strange if (slip := _slips().get(w)) is not None}
     read_as |= {w: _DRAWN_OUT.sub(r"\1", w) for w in strange if w not in read_as and _DRAWN_OUT.search(w)}  # "sooo"
@@ -193,6 +209,8 @@ def mend(
         if near := _nearest(word, known):
             guessed[word] = near
     read_as |= guessed
+    if not is_rare and not read_as.keys() >= set(strange):
+        return raw, []  # another language, perhaps
     return [read_as.get(word, word) for word in raw], [f"{word} (read as {near})" for word, near in guessed.items()]
 
 
@@ -258,7 +276,7 @@ def _one_apart(word: str) -> set[str]:
 @cache
 def _slips() -> dict[str, str]:
     """Words that a slip of the keys shall not hide: as they come out with two letters swapped, one lost or one doubled."""
-    names = {w for rows in (things.COLORS, things.SHAPES, things.SIDES, things.SIZES) for w in rows if " " not in w}
+    names = {w for rows in (colors.COLORS, things.SHAPES, things.SIDES, things.SIZES) for w in rows if " " not in w}
     names |= {arm for arm in things.ARMS if " " not in arm and len(arm) > 2} | {
         "bowl",
         "table",

@@ -1,0 +1,118 @@
+"""English wordings that ask for a deed in a roundabout or a telegraphic way, with the plain order that they stand for."""
+
+import re
+
+from finevla_core.language.english_idioms import compiled
+from finevla_core.language.pattern_tables import Wording
+
+_TABLE = r"(?:the|this|that|your) (?:whole |entire )?(?:table|desk|tabletop|table top|work ?space|work ?bench|bench)"
+_CLEARING = (
+    r"(?:tidy|clean|clear|sweep|tidy up|clean up|clear out|clean out|clear up|clearing|tidying|cleaning|clean sweep)"
+)
+_PROCEDURE = (
+    r"(?:procedure|sequence|routine|operation|task|process|action|primitive|skill|manoeuvre|maneuver|program|programme|job|mode|"
+    r"behaviour|behavior)"
+)
+_DEEDS = {
+    "pick": "pick", "picking": "pick", "pick up": "pick up", "pickup": "pick up", "grasp": "grasp", "grasping": "grasp",
+    "lift": "lift", "lifting": "lift", "grab": "grab", "grabbing": "grab", "turn": "turn", "turning": "turn", "rotation": "turn",
+    "approach": "approach", "reach": "reach", "reaching": "reach", "hover": "hover over", "hovering": "hover over",
+}  # fmt: skip
+_DEED = "(" + "|".join(sorted(_DEEDS, key=len, reverse=True)) + ")"
+_TAKE = r"(pick up|pick|lift|grab|take|grasp|reach for|raise|fetch|get|put|place|stack|move|bring|carry|approach)"
+_RUN = r"(?:run|start|do|execute|perform|launch|begin|carry out|trigger)"
+
+
+def _deed(found: re.Match[str]) -> str:
+    """ "Start grasping procedure on the can": "grasp the can"."""
+    return f"{_DEEDS[found[1]]} {found[2]}"
+
+
+# In short texts. Each with words of which one must stand in the text.
+DEEDS: list[Wording] = [
+    (needles, compiled(pattern), by)
+    for needles, pattern, by in (
+        (("commence", "initiate"), r"\b(?:commence|initiate)\b", "start"),
+        (
+            ("start ", "do ", "run ", "execute ", "perform ", "begin ", "launch ", "carry out"),
+            rf"(?<!not )(?<!never )\b{_RUN} (?:a |an |the |your )?{_DEED} {_PROCEDURE} (?:of|on|for|with|at|over) NAMED",
+            _deed,
+        ),
+        (
+            ("start ", "begin ", "do ", "run "),
+            r"(?<!not )(?<!never )\b(?:start|begin|run) (?:a |an |the )?(?:\w+ )?(clockwise|counterclockwise|anticlockwise) (?:rotation|turn|"
+            r"twist) (?:of|on) (?:the )?(knob|dial)\b",
+            r"turn the \2 \1",
+        ),
+        (("table be ", "desk be "), rf"\blet {_TABLE} be (?:cleared|cleaned|tidied|emptied)(?: up| off| out)?\b", "clear the table"),
+        (
+            ("give ",),
+            rf"\bgive {_TABLE} an? (?:\w+ )?{_CLEARING}(?: up| out)?\b",
+            "clear the table",
+        ),
+        (("do a", "make a"), rf"\b(?:do|make) an? (?:\w+ )?{_CLEARING}(?: up| out)? of {_TABLE}\b", "clear the table"),
+        (
+            ("clean", "clear", "tidy"),
+            rf"\b{_RUN} (?:the |a |your )?(?:table )?(?:{_CLEARING}|clearance|cleanup)(?: up)? {_PROCEDURE}\b",
+            "clear the table",
+        ),
+        (
+            ("table ", "desk "),
+            r"^(?:please )?(?:table|desk) ?:? ?(?:clearance|clearing|cleanup|clean up|clear out|clear|tidy up|tidying)(?: please)?"
+            r"(?= ?[,.!;]| ?$)",
+            "clear the table",
+        ),
+        (
+            ("off the table", "off the desk"),
+            r"PLEASE(?:all|everything|the lot|it all) off the (?:table|desk)(?= ?[,.!;]| ?$| and| into| in )",
+            r"\1clear the table",
+        ),
+        (
+            ("table with", "desk with"),
+            r"\boff (?:the|this|that) (?:table|desk) with (?:everything|it all|all of it|the lot|all that|all of that|all this)\b",
+            "clear the table",
+        ),
+        (
+            ("toys", "things", "stuff"),
+            r"PLEASE(?:put|tidy|pack|clear) (?:away )?(?:all )?(?:of )?(?:your|my|our|these|those) (?:toys|things|stuff)(?: away| up)?(?= ?[,.!;]| "
+            r"?$| in)",
+            r"\1put everything away",
+        ),
+        (
+            ("decks", "restore order", "spruce up", "bus the", "clean sweep"),
+            rf"\b(?:clear the decks|restore order (?:to|on) {_TABLE}|spruce up {_TABLE}|bus {_TABLE}|make a clean sweep)\b",
+            "clear the table",
+        ),
+        (
+            (" is ",),
+            r"\b(?:the (?:thing|object|item|one)|what)(?: that| which)? (?:i|we) (?:want|need|would like|ask|expect) you to (lift|pick up|"
+            r"pick|grab|take|grasp|raise|reach for|fetch|get) is NAMED",
+            r"\1 \2",
+        ),
+        (
+            ("would you mind", "do you mind"),
+            r"\b(?:would|do) you mind if (?:i|we) (?:asked|told|got|had|ask|tell|get|have) you to ",
+            "could you ",
+        ),
+        (("voice ",), r"^voice (?:command|input|control|order|message) ?[:,-] ?", ""),
+        (
+            (" but ",),
+            rf"\b(?:you )?(?:do not|should not|must not|shall not|never|are not to|need not) {_TAKE} NAMED ?,? ?but (?:rather |instead |"
+            r"only |just )?NAMED",
+            r"\1 \3",
+        ),
+        (
+            ("and not ", "but not "),
+            r"NAMED ?,? ?(?:and|but) not NAMED ?,? ?(?=(?:is|should|must|has|needs|shall|goes|belongs|gets|will) )",
+            r"\1 ",
+        ),
+        (
+            ("not the", "not that"),
+            r"\b(?:a|the|one) (cube|block|ball|can|cylinder|brick|tin)((?: up)?) ?[,;:-] ?(?:just |only |but |though )*not the COLORS(?: one)? "
+            r"?[,;:.-]+ ?(?:but )?the (COLORS)(?: one)?(?= ?[,.;!]| ?$)",
+            r"the \3 \1\2",
+        ),
+        (("stack (", "stack("), r"^stack ?\( ?([^(),]{3,40}) ?, ?([^(),]{3,40}?) ?[,)]", r"stack \1 on \2 ,"),
+        (("<-", "<=", "←"), r"^(.{3,60}?) ?(?:<-+|<=+|←) ?(.{3,60}?) ?[.!]?$", r"\2 to \1"),
+    )
+]  # fmt: skip
