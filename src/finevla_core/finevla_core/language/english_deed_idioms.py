@@ -112,6 +112,16 @@ DEEDS: list[Wording] = [
             r"?[,;:.-]+ ?(?:but )?the (COLORS)(?: one)?(?= ?[,.;!]| ?$)",
             r"the \3 \1\2",
         ),
+        (
+            ("anything ",),
+            rf"\b(?:do not|never) do anything (?:except|but|other than|apart from|besides) (?:to )?(?={_TAKE}\b)",
+            "",
+        ),
+        (
+            ("table :",),
+            r"^(?:the )?(?:table|desk) : (?:clear|clean|tidy|empty)(?: it)?\b",
+            "clear the table",
+        ),
         (("stack (", "stack("), r"^stack ?\( ?([^(),]{3,40}) ?, ?([^(),]{3,40}?) ?[,)]", r"stack \1 on \2 ,"),
         (("<-", "<=", "←"), r"^(.{3,60}?) ?(?:<-+|<=+|←) ?(.{3,60}?) ?[.!]?$", r"\2 to \1"),
     )

@@ -172,6 +172,8 @@ def _wrong_object(text: EnglishText, out: Decision, act: Act, m: Mention) -> str
         and act.text.startswith(("push", "press", "compress"))
     ):
         return f"I cannot {act.text} {_said(m)}"
+    if m.kind in ("post", "bowl", "table") and not m.prep and act.value == "squeeze" and act.text.startswith("push"):
+        return f"I cannot {act.text} the {m.head}"
     if "knob" in m.shapes and not m.prep and out.slots.get("task") == "reach" and _takes_away(text, act, m):
         return "the knob is fixed to the table"
     if act.text.startswith("empt") and m.kind == "object" and not m.prep:

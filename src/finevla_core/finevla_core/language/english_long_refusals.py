@@ -16,6 +16,7 @@ ATTACK = re.compile(
     r"(previous|prior|earlier|former|above|rules|orders|safety|force|speed|torque|system|limits?|instructions|"
     r"restrictions|guard)\b"
     r"|\b(switch|turn|shut) (off|down) (all |the |your )*(force|safety|speed|torque|limits?|sensors?|bridge|"
+    r"collisions?|checks?|checking|protection|guards?|gate|brakes?|interlocks?|supervision|"
     r"emergency|stop|"
     r"camera|cameras|watchdog|limiter)\b"
     r"|\b(system prompt|developer mode|admin mode|jailbreak|root access|no safety|safety off|safety is off|"

@@ -85,6 +85,8 @@ def _approach(text: EnglishText, out: Decision) -> None:
     bad = [value for value in values if value in ("near", "below")]
     if bad and len(bad) == len(values):
         out.problem = out.problem or f"I cannot come {'from below' if bad[0] == 'below' else 'from the near side'}"
+    if bad and len(bad) < len(values) and not text.is_long:
+        out.problem = out.problem or "you say two sides to come from: say one"
     values = [value for value in values if value not in ("near", "below")]
     if not text.is_long and set(values) & {c.value for c in _cues(text, "approach") if c.is_negated}:
         out.problem = out.problem or "you say a side to come from, and exclude it"

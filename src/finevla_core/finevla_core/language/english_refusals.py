@@ -11,6 +11,7 @@ from finevla_core.language.english_noun_phrase_words import FOREIGN
 from finevla_core.language.english_parse_types import Act, Unknown
 from finevla_core.language.english_questions import no_command, questions
 from finevla_core.language.english_quotes import only_quotes
+from finevla_core.language.english_short_contradictions import short_contradiction
 from finevla_core.language.english_short_impossible import limit
 from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import WANTING, EnglishText
@@ -49,7 +50,18 @@ def refusal(text: EnglishText, out: Decision) -> tuple[str, tuple[str, ...]]:
     if words:
         return _quoted(words), tuple(dict.fromkeys(words))
     if not text.is_long:
-        for check in (cannot, questions, several, wrong_arms, wrong_target, wrong_way, limit, untold, contradiction):
+        for check in (
+            cannot,
+            questions,
+            several,
+            wrong_arms,
+            wrong_target,
+            wrong_way,
+            limit,
+            untold,
+            contradiction,
+            short_contradiction,
+        ):
             if reason := check(text, out):
                 return reason, ()
         if reason := only_quotes(text.words) or another_occasion(text.words):

@@ -40,6 +40,20 @@ _AFTERTHOUGHTS = [
             r"(?<=[\w.,!]) *\*(?=(?:the|small|big|red|green|blue|yellow|purple|orange|left|right)\b)",
             " , no , ",
         ),
+        ((" other",), r", no (?=(?:with |in |into |on |use )?the other\b)", ", no , "),
+        (
+            (" er ", " no ", " i mean ", " sorry ", " rather "),
+            r"\b(red|green|blue|yellow|purple|orange) (cube|block|ball|can|cylinder|brick|one) (?:er|no|i mean|sorry|or rather|rather) "
+            r"(cube|block|ball|can|cylinder|brick)(?= *[.,;!]| *$| (?:in|into|on|onto|with|from|using) )",
+            r"\1 \3",
+        ),
+        (
+            ("- ",),
+            r"\b(?!(?:left|right|red|blue|green|big|small|ball|cube|can|tin|no|not|or|and|up|in|on|it|arm|hand|bowl|table|top|over|one|"
+            r"brick|knob|dial|that|this|now|also|down|them|lift|pick|take|put|turn)-)[a-z]{1,5}- +(?=(?:(?:the|that|a) )?(?:small|big|"
+            r"red|green|blue|yellow|purple|orange|cube|block|ball|cylinder|brick|left|right|knob|dial)\b)",
+            "",
+        ),
         (
             ("i said", "i say"),
             r"[,.;:-]+ *i (?:just )?(?:said|say) (?:the )?(?:\w+ ){1,3}?(?:, *)?(?:but |and |though )?i (?:actually |really )?"

@@ -137,7 +137,8 @@ _SHORT_CORE = ("above", "front", "table", "small", "large", "brick", "block", "p
                "lower", "clear", "raise", "carry", "twist", "round")  # fmt: skip
 # English words that are one letter from those above and mean something else.
 _NO_SLIPS = word_set("""
-    quartet quarto quarte spotted
+    chunk chunks blues blush caret carte barre litter minuet mint punny tinny teens robs rams
+    plank crease stale grape grapes star rout quartet quarto quarte spotted
     abound advisee aground algin algins anther balancers beats bedside bellow betide bitted bitting blats bloc bock
     boots bridged bridging briggs brigs bringer cardies carnies carr carriers carte cartes carve carved carves
     carving cary clearwing cloned clones cloning closets cloves cloyed cloying coaming coiner collectings collet
@@ -294,10 +295,11 @@ def _slips() -> dict[str, str]:
         swapped = (word[:i] + word[i + 1] + word[i] + word[i + 2 :] for i in range(len(word) - 1))
         table |= {w: word for w in swapped if len(w) >= 4 and w != word}
         if word in doing and len(word) >= 4:
-            table |= {w: word for i in range(len(word)) if (w := word[:i] + word[i] + word[i:]) not in _NO_SLIPS}
+            table |= {word[:i] + word[i] + word[i:]: word for i in range(len(word))}
     for word in _SHORT_CORE:
-        table |= {w: word for i in range(1, len(word)) if (w := word[:i] + word[i + 1 :]) not in _NO_SLIPS}
+        table |= {word[:i] + word[i + 1 :]: word for i in range(1, len(word))}
     for word in sorted(names):
-        table |= {word[:i] + word[i + 1 :]: word for i in range(1, len(word)) if len(word) >= 6}
+        lost = {word[:i] + word[i + 1 :] for i in range(1, len(word)) if len(word) >= 6}
+        table |= dict.fromkeys(lost, word)
         table |= {word[:i] + word[i] + word[i:]: word for i in range(len(word)) if len(word) >= 4}
-    return table
+    return {slip: word for slip, word in table.items() if slip not in _NO_SLIPS}

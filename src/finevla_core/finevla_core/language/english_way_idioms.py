@@ -1,5 +1,7 @@
 """English wordings of how it is done, which arm, from where, past the post and turned how, with the plain words for it."""
 
+import re
+
 from finevla_core.language.english_idioms import compiled
 from finevla_core.language.pattern_tables import Wording
 
@@ -12,6 +14,12 @@ _RESTS = (
     r"on hold|asleep|sleeping|in (?:its|the) (?:home|rest|resting|parking|parked) (?:pose|position))"
 )
 _SIDE = r"(?:left|right|front|far side|top|far end)"
+
+
+def _other_side(found: re.Match[str]) -> str:
+    """ "From the left rather than the right"; as it is where both sides are the same."""
+    return found[0] if found[2] == found[5] else f"from {found[1] or ''}{found[2]}{found[4] or ''}"
+
 
 # In texts of any length.
 WAYS: list[Wording] = [
@@ -55,8 +63,8 @@ WAYS: list[Wording] = [
         (
             ("rather than", "instead of", " not "),
             rf"\bfrom (the |its )?({_SIDE})( hand)?( side)? ?,? ?(?:rather than|instead of|and not|not) (?:from )?(?:the |its )?"
-            rf"{_SIDE}(?: hand)?(?: side)?\b(?! (?:arm|hand|gripper|bowl|of))",
-            r"from \1\2\4",
+            rf"({_SIDE})(?: hand)?(?: side)?\b(?! (?:arm|hand|gripper|bowl|of))",
+            _other_side,
         ),
         (
             ("sideways from", "laterally from", "horizontally from"),
