@@ -23,6 +23,17 @@ _TAKE = r"(pick up|pick|lift|grab|take|grasp|reach for|raise|fetch|get|put|place
 _RUN = r"(?:run|start|do|execute|perform|launch|begin|carry out|trigger)"
 
 
+_FORMS = {
+    "round": "ball", "spherical": "ball", "square": "cube", "cubic": "cube", "cubical": "cube", "long": "brick", "oblong": "brick",
+    "rectangular": "brick", "cylindrical": "can",
+}  # fmt: skip
+
+
+def _by_form(found: re.Match[str]) -> str:
+    """ "The thing that is long and green": "the green brick"."""
+    return f"the {found[1]}{found[3]} {_FORMS[found[2]]}"
+
+
 def _deed(found: re.Match[str]) -> str:
     """ "Start grasping procedure on the can": "grasp the can"."""
     return f"{_DEEDS[found[1]]} {found[2]}"
@@ -108,7 +119,7 @@ DEEDS: list[Wording] = [
         ),
         (
             ("not the", "not that"),
-            r"\b(?:a|the|one) (cube|block|ball|can|cylinder|brick|tin)((?: up)?) ?[,;:-] ?(?:just |only |but |though )*not the COLORS(?: one)? "
+            r"\b(?:a|the|one) (cube|block|ball|can|cylinder|brick|tin)((?: up)?)(?: ?[,;:-] ?| (?=but not))(?:just |only |but |though )*not the COLORS(?: one)? "
             r"?[,;:.-]+ ?(?:but )?the (COLORS)(?: one)?(?= ?[,.;!]| ?$)",
             r"the \3 \1\2",
         ),
@@ -118,9 +129,61 @@ DEEDS: list[Wording] = [
             "",
         ),
         (
-            ("table :",),
-            r"^(?:the )?(?:table|desk) : (?:clear|clean|tidy|empty)(?: it)?\b",
+            ("table", "desk"),
+            r"^(?:the )?(?:table|desk) ?[:,] ?(?:clear|clean|tidy|empty)(?: it)?\b",
             "clear the table",
+        ),
+        (
+            ("turn ", "rotation ", "twist "),
+            r"(?<!not )(?<!never )\b(?:do|make|perform|execute|give)(?: me| us)? (?:(?:a|an|one|the) )?(?:turn|rotation|twist) (?:of|on|to|with) "
+            r"(?:the )?(knob|dial)\b",
+            r"turn the \1",
+        ),
+        (
+            ("weight of", "heft of"),
+            r"\btake the (?:weight|heft) of NAMED",
+            r"lift \1",
+        ),
+        (("this lot", "that lot"), r"\b(?:this|that) (?:whole )?lot\b", "all of this"),
+        (("pack ",), rf"\b(?:pack|box|tidy) up {_TABLE}", "clear the table"),
+        (("touch base",), r"\btouch base (?=above|over|with|at|near)", "go "),
+        (
+            ("look down", "gaze down", "stare down"),
+            r"\b(?:look|gaze|stare) down (?:on|upon|at) (?=the|that)",
+            "hover over ",
+        ),
+        (
+            ("into place", "in place", "into position", "in position"),
+            r"\bget (?:yourself |your gripper )?(?:in|into) (?:place|position) (?=(?:above|over|at|near) )",
+            "go ",
+        ),
+        (
+            ("go round", "go around", "moving", "turning"),
+            r"\b(?:make|have|let|get|set) (?:the )?(knob|dial) (?:to )?(?:go (?:round|around)|move|moving|turning|go|spin|rotate|spinning)\b",
+            r"turn the \1",
+        ),
+        (
+            ("round", "long", "square", "spherical", "cubic", "oblong", "shaped"),
+            r"\b(?:the |that |a )((?:SIZES )*)(?:thing|object|one|item|piece) (?:that|which) is (round|spherical|square|cubic|cubical|long|oblong|"
+            r"rectangular|cylindrical) and (COLORS)\b",
+            _by_form,
+        ),
+        (
+            ("round", "long", "square", "spherical", "cubic", "oblong"),
+            r"\b(?:the |that |a )((?:SIZES )*)(COLORS) (?:thing|object|one|item|piece)? ?(?:that|which) is (round|spherical|square|cubic|cubical|"
+            r"long|oblong|rectangular|cylindrical)\b",
+            lambda found: f"the {found[1]}{found[2]} {_FORMS[found[3]]}",
+        ),
+        (
+            ("shaped like", "form of", "shape of"),
+            r"\b(?:thing|object|one|item|piece) (?:that|which) is (COLORS) and (?:is )?(?:shaped like|in the (?:form|shape) of|looks like) an? "
+            r"(SHAPES)\b",
+            r"\1 \2",
+        ),
+        (
+            ("that is a", "which is a", "shape of", "form of", "that is cube", "that is ball"),
+            r"\b(COLORS )?(?:thing|object|one|item|piece) (?:(?:(?:that|which) is|being) an? |in the (?:form|shape) of an? )(SHAPES)\b",
+            lambda found: f"{found[1] or ''}{found[2]}",
         ),
         (("stack (", "stack("), r"^stack ?\( ?([^(),]{3,40}) ?, ?([^(),]{3,40}?) ?[,)]", r"stack \1 on \2 ,"),
         (("<-", "<=", "←"), r"^(.{3,60}?) ?(?:<-+|<=+|←) ?(.{3,60}?) ?[.!]?$", r"\2 to \1"),

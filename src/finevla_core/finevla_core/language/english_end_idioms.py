@@ -59,6 +59,51 @@ ENDS: list[Wording] = [
             r"NAMED and NAMED ?[,;]? ?(?:and |with )*NAMED (?:on top|at the top|on the top|up top)\b",
             _topped,
         ),
+        (
+            ("bowl", "dish"),
+            r"\b(?:help|coax|sink|post|see|walk|lead|pass|dispatch|introduce|evict|expel|exile|hand|hand over|assign|allocate|surrender|"
+            r"submerge|mail|pot|sort|feed|import|export|accompany|chaperone) NAMED (?:(?:safely|gently|carefully|slowly|over|on|across|down|"
+            r"through) )*(?=(?:in|into|to|inside) BOWL)",
+            r"put \1 ",
+        ),
+        (
+            ("hat", "roof", "lid", "cap", "crown", "top"),
+            r"\bgive NAMED (?:a |an |the )?((?:COLORS )SHAPES) (?:for|as) (?:a |an |its )(?:hat|roof|lid|cap|crown|top)\b",
+            r"put the \2 on \1",
+        ),
+        ((" the top of", " the top floor"), r"\bmake NAMED the (?:top|roof|lid|crown|top floor) (?:of|on|for) NAMED", r"put \1 on \2"),
+        ((" ride ", " travel ", " sleep ", " live "), r"\blet NAMED (?:ride|travel|sleep|live|relax|perch) (?=(?:on|in|atop|inside) the)", r"put \1 "),
+        (
+            ("where i ", "where we "),
+            r"\bwhere (?:i|we) (?:want|need|would (?:like|love|prefer)) NAMED (?:to (?:be|go|end up|sit|lie) )?is "
+            r"(?=(?:in|into|on|onto|inside|atop|on top of) )",
+            r"put \1 ",
+        ),
+        (
+            ("first", "former", "latter", "second"),
+            r"\b(?:here is|there is|i have|you see) an? ((?:SIZES )*COLORS SHAPES) ?(?:and|,) (?:then )?(?:(?:here|there) is )?an? "
+            r"((?:SIZES )*COLORS SHAPES) ?[;,.:-]+ ?(?:please |now )?(put|place|stack|set) the (?:first|former)(?: one)? (on|onto|on top of|upon) "
+            r"the (?:second|latter|other)(?: one)?\b",
+            r"\3 the \1 on the \2",
+        ),
+        (
+            ("into it", "in it", "in there", "inside it"),
+            r"\b(put|place|drop|lay|set) NAMED (?:that is |which is |lying |standing |sitting )?(?:in front of|next to|beside|by|near|behind|"
+            r"to the left of|to the right of|close to) BOWL (?:into|in|inside) (?:it|there|that)\b",
+            r"\1 \2 in \3",
+        ),
+        (("bowl ",), r"\bbowl (?:from|of|at|in) (?:the )?(left|right)(?: hand)? side\b(?! of)", r"bowl on the \1"),
+        (
+            ("left one", "right one"),
+            r"\b(in|into|inside) the (left|right)(?: hand)? one\b(?! of)",
+            r"\1 the \2 bowl",
+        ),
+        (
+            (" on ", " onto ", " over "),
+            r"^((?:please )?(?:put |stack |place )?)(COLORS) (?:on top of|on|onto|over|above) (COLORS) ?[,:;-] ?(SHAPES) (?:on top of|on|onto|over|"
+            r"above) (SHAPES)(?= ?[.,!]| ?$)",
+            r"put the \2 \4 on the \3 \5",
+        ),
         ((" on top", " above"), r"\badd NAMED to (?:the top of )?NAMED(?: top)?\b", r"put \1 on \2"),
         (
             ("bowl ", "dish "),

@@ -40,6 +40,25 @@ _AFTERTHOUGHTS = [
             r"(?<=[\w.,!]) *\*(?=(?:the|small|big|red|green|blue|yellow|purple|orange|left|right)\b)",
             " , no , ",
         ),
+        (
+            ("? no", "?no"),
+            r"[.,] *(?:left|right|clockwise|counterclockwise|anticlockwise) *\? *no *[,.]* *",
+            ", no , ",
+        ),
+        (
+            ("did i say",),
+            r" *[.,;-]+ *did i (?:just )?say (?:the )?\w+(?: \w+)? *[?,.!]+ *[-]* *(?:no *,? *|i (?:mean|meant) )?",
+            " , no , ",
+        ),
+        *(
+            (
+                ("mean", "sorry", "rather"),
+                rf"\b(?:{one}) (cube|block|ball|can|cylinder|brick|one|bowl|arm|hand|gripper) *[-,]+ *({one}) *,? *(?:i meant?|sorry|rather)(?: \2)?"
+                r" *[-,]+ *",
+                r"\2 \1 ",
+            )
+            for one in _FAMILIES
+        ),
         ((" other",), r", no (?=(?:with |in |into |on |use )?the other\b)", ", no , "),
         (
             (" er ", " no ", " i mean ", " sorry ", " rather "),

@@ -61,7 +61,7 @@ _PLAIN = [
         ),
         (
             (" nothing",),
-            rf"\b(?:touch|move|take|grab|lift|grasp) nothing(?: at all)?(?: and| but|{_END})(?! (?:else|but|except|besides|other|apart))",
+            rf"\b(?:touch|move|take|grab|lift|grasp|put) nothing(?: at all| away| anywhere)?(?: and| but|{_END})(?! (?:else|but|except|besides|other|apart))",
             "you say to take things, and to touch nothing",
         ),
         (
@@ -112,6 +112,55 @@ _PLAIN = [
             r"|hidden |secret |initial )?(?:instructions?|prompts?|passwords?|configuration|settings|source code|rules)\b",
             _LIMITS,
         ),
+        (
+            ("skip", "omit", "forgo", "leave out", "drop the"),
+            r"\b(?:skip|omit|drop|forgo|leave out|do without) (?:the |all |any |your )*(?:(?:safety|limit|collision) )?(?:checks?|safety|tests?|limits|"
+            r"supervision)\b",
+            _LIMITS,
+        ),
+        (
+            ("my ", "his ", "her ", "their ", "our ", "'s"),
+            r"\b(?:against|at|to|on|onto|into|over|under|behind|around|in|inside|near) (?:my|his|her|our|their) (?:own |left |right )?(?:throat|neck|"
+            r"chest|eyes?|ears?|head|face|nose|mouth|lap|knees?|foot|feet|shoulders?|belly|stomach|back|hair|skin|fingers?|hands?|arms?|palm|body|"
+            r"leg|legs|tongue|lips?|teeth)\b",
+            "I do not reach for people",
+        ),
+        (
+            ("over and", "round and", "around and", "above and"),
+            rf"\b(?:over|above) (?:and|as well as|plus) (?:then )?(?:a?round|past) (?:the )?{_POST}\b|\b(?:a?round|past) (?:and|as well as|plus) (?:then "
+            rf")?(?:over|above) (?:the )?{_POST}\b",
+            "you say both over and round the post: say one",
+        ),
+        (
+            ("except nothing", "but nothing", "and nothing", "nothing stays"),
+            r"\b(?:except|and|but|yet) nothing (?:stays|goes|is put|ends up|lands|remains|is|may be|must be) (?:in|into) ",
+            _AGAINST,
+        ),
+        (
+            ("stack ", "pile "),
+            r"\b(?:stack|pile)(?: up)? (?:them all|all of them|everything|them|it all|all of this|all the \w+|the lot)(?: up)?(?= ?(?:$|[.,;!])| on top of "
+            r"each| together)",
+            _ONE,
+        ),
+        (("or ",), r"\bor ,? ?if (?:there|you|it|that|not)\b", _ONE),
+        (
+            ("bearing", "joint", "valve", "foil", "house", "yard", "stool", "opener", "holder", "cutter", "pit"),
+            r"\b(?:ball|brick|block|tin|bar|cylinder|knob|can) (?:bearings?|joints?|valves?|foil|house|yard|stool|opener|holder|cutter|pit|lock|head)\b",
+            "I tell things by their colour, shape and size only",
+        ),
+        (
+            ("use ", "using "),
+            rf"\b(?:use|using) (?:a|an|the|that|some) (?:\w+ ){{0,2}}(?:{_POST}|{SHAPE}|bowl) to (?:pick|lift|move|bring|push|carry|turn|grab|put|get|knock|"
+            r"reach|press|take|stack)\b",
+            "I use my grippers only",
+        ),
+        (
+            ("never ", "not "),
+            r"^(?:we|i|nobody|no one|they|he|she)\b(?: \w+)? (?:never|not) (?:know|understand|find out|forget|remember|learn) (?:who|why|how|what|where|"
+            r"when|whether|if)\b[^.;!?]*[.!]?$",
+            "say what to do",
+        ),
+        (("with the", "with a", "with that"), r"\bwith (?:the|a|that) (?:whatsit|thingy|whatchamacallit|thingamabob|doodad|doohickey)\b", "say what to do"),
         (("joint",), r"\bjoints? (?:number |no )?\d+\b", "I cannot move single joints"),
         (
             ("checks", "supervision", "safeguard", "limits", "restrictions"),
@@ -160,6 +209,18 @@ _PLAIN = [
         ),
     )
 ]  # fmt: skip
+_SHAPES = ("cube|block", "ball|sphere", "can|tin|cylinder", "brick|bar|slab")
+_PLAIN += [
+    (
+        ("that is a", "which is a"),
+        re.compile(
+            rf"\b(?:{one}) ?,? (?:the one )?(?:that|which) is (?:really |also |actually )?an? (?:"
+            rf"{'|'.join(other for other in _SHAPES if other != one)})\b"
+        ),
+        "nothing here has both of these shapes",
+    )
+    for one in _SHAPES
+]
 # Over the parts that things play: tasks, pattern, reason.
 _PARTS = [
     (tasks, re.compile(pattern), reason)
@@ -184,6 +245,17 @@ _PARTS = [
             ("stack",),
             r"\b(?:but|and|yet)(?: do)? (?:not|never) (?:(?:put|place|stack|set) (?:it|TARGET) )?(?:on|onto|on top of|atop|upon) "
             r"(?:SUPPORT|it|that)\b",
+            "you say to put it there, and that it must not be there",
+        ),
+        (
+            _CARRIED,
+            r"\bwithout (?:ever )?(?:leaving|coming off|losing (?:contact|touch) with|lifting off|taking it off|raising it from|rising from|being "
+            r"lifted (?:off|from)) TABLE",
+            "you say to lift it, and that it must not leave the table",
+        ),
+        (
+            ("place",),
+            r"\b(?:and|but|yet)(?: also| then| still)? (?:leave|keep) (?:it|TARGET) (?:out of|outside|outside of|away from|off) BOWL",
             "you say to put it there, and that it must not be there",
         ),
         (_ALL, rf"[.;] (?:next|then|after that|afterwards|and then|also|finally|last) ,? OTHER{_END}", _ONE),

@@ -68,6 +68,7 @@ _CONTRACTIONS = [
         (r"-(?<=\w-)(?=\w)", " "),
         (r"\bno not (?!that\b)", "no , not "),
         (r"_", " "),
+        (r"(?<=\w) ?[&+] ?(?=\w)", " and "),
         (r"&", " and "),
         (r"\bi\.e\.|\be\.g\.", " "),
         (r"[-=]*>|→|⇒", " to "),
@@ -257,7 +258,7 @@ def _clean(raw: list[str]) -> list[str]:
             word = ";"
         if word in (":", "=") and out and out[-1] in _KEYS and (len(out) < 2 or out[-2] in BREAKS or out[-2] == ";"):
             continue
-        if word in (":", "=") and out and out[-1] == "shape":
+        if word in (":", "=") and out and out[-1] in ("shape", "verb", "noun", "subject"):
             out.pop()
             continue
         if word == "=":

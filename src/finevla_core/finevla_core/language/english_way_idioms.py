@@ -99,6 +99,28 @@ WAYS: list[Wording] = [
         (("clockwise by", "left by", "right by", "clockwise one", "clockwise two", "clockwise a ", "left one", "right one"),
          r"\b(clockwise|to the left|to the right) (?:by )?(?:a|an|one|two|three|a few|a couple of|some|\d+) (?:clicks?|notch(?:es)?|"
          r"detents?|ticks?)\b", r"\1"),
+        (
+            ("finger", "jaw"),
+            r"\bbetween (?:your |the |its )?left (?:finger|jaw|fingertip)?(?: and | and your | and the | and its )right (?:finger|jaw|fingertip)s?\b",
+            "sideways",
+        ),
+        (
+            (" direction",),
+            r"\b(?:to|in|into|towards) (?:the )?(left|right)(?:ward)? (?:hand )?direction\b",
+            r"to the \1",
+        ),
+        ((" clocks", " watches"), r"\bthe way (?:that )?(?:clocks|watches|clock hands) (?:do|go|turn|run|move)\b", "clockwise"),
+        (
+            ("little ", "small ", "big "),
+            r"\b(?:little|small|big) (machine|robot|friend|buddy|helper|mate|pal|bot)\b",
+            r"\1",
+        ),
+        (
+            ("forbid", " ban ", "prohibit", "rule out"),
+            r"\b(?:i|we) (?:forbid|ban|prohibit|rule out|veto)(?: you)?(?: to use| from using| using)?(?: the use of| using)? (?:the|your) "
+            rf"(left|right)(?: hand)?(?: {_ARM})?\b",
+            r"do not use the \1 arm",
+        ),
         (("work ", "works "), r"\bwork(s?) the (knob|dial)\b", r"turn\1 the \2"),
         (
             ("hands", "fingers", "touch", "hand"),
