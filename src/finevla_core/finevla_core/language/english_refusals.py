@@ -109,7 +109,9 @@ def _matters(text: EnglishText, unknown: Unknown) -> bool:
     is_headed = unknown.is_aside and [t.text for t in text.parse.tokens[unknown.at + 1 : unknown.at + 2]] == [":"]
     if is_headed and not text.positive and not any(t.kind == "number" for t in text.parse.tokens):
         return True  # "pulverise: red cube"
-    if unknown.is_predicate or (unknown.prep == "with" and act is None and not unknown.is_side):
+    if unknown.is_predicate or (
+        act is None and not unknown.is_side and (unknown.prep == "with" or _begins_with_from(text, unknown.at))
+    ):
         return True
     if not text.wanting or (unknown.is_first and not unknown.is_side):
         return not unknown.is_aside or not text.wanting
@@ -123,6 +125,12 @@ def _matters(text: EnglishText, unknown: Unknown) -> bool:
     ):
         return False
     return not (unknown.text.endswith("ly") and not unknown.is_object and not unknown.prep)
+
+
+def _begins_with_from(text: EnglishText, at: int) -> bool:
+    """ "From oevrhead, lift it": a side to come from, perhaps."""
+    tokens = text.parse.tokens
+    return at > 0 and tokens[at - 1].text == "from" and (at == 1 or tokens[at - 2].kind == "break")
 
 
 def _mention_matters(text: EnglishText, m: Mention, out: Decision) -> bool:

@@ -59,6 +59,12 @@ _AFTERTHOUGHTS = [
             )
             for one in _FAMILIES
         ),
+        (
+            ("clockwise",),
+            r"\b((?:counter ?|anti ?)?clockwise) (?:no|no wait|wait|wait no|wait a \w+|hold on|hang on|sorry|actually|er|i mean|i meant|or rather) "
+            r"(?=(?:counter ?|anti ?)?clockwise\b)",
+            r"\1 , no , ",
+        ),
         ((" other",), r", no (?=(?:with |in |into |on |use )?the other\b)", ", no , "),
         (
             (" er ", " no ", " i mean ", " sorry ", " rather "),

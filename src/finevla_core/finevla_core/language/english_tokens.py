@@ -14,6 +14,7 @@ from finevla_core.language.english_arm_by_place import name_arms
 from finevla_core.language.english_keys import with_core_words
 from finevla_core.language.english_paraphrases import plain
 from finevla_core.language.english_repairs import with_repairs
+from finevla_core.language.english_run_on import with_pauses
 from finevla_core.language.english_typos import WRITTEN, mend, written_out
 from finevla_core.language.english_verb_forms import forms
 from finevla_core.language.english_word_tables import word_set
@@ -241,7 +242,7 @@ def raw_words(text: str) -> list[str]:
         text = _THINKING.sub("", text)
     text = _ASKED.sub("could you", text) if " you" in text else text
     text = _TAG.sub(" .", text) if "?" in text[-3:] else text
-    return [word.strip(" ") for word in _WORD.findall(plain(with_repairs(text)))[: MAX_TOKENS + 1]]
+    return [word.strip(" ") for word in _WORD.findall(plain(with_repairs(with_pauses(text))))[: MAX_TOKENS + 1]]
 
 
 def _clean(raw: list[str]) -> list[str]:
