@@ -222,10 +222,8 @@ class Context(TokenCursor):
         if text == "right" and after in RIGHT_BEFORE:
             if self.near(-1) == "verb":
                 return self.verb != "turn"
-            return (
-                self.text(-1) not in ("the", "your", "to", "its", "from", "far", "left", "her", "a")
-                and self.near(-1) != "arm"
-            )
+            is_arm = self.near(-1) == "arm" and not {"the", "your"} & {self.text(-2), self.text(-3)}
+            return self.text(-1) not in ("the", "your", "to", "its", "from", "far", "left", "her", "a") and not is_arm
         if text == "left" and self.text(-1) in (
             "who",
             "whoever",

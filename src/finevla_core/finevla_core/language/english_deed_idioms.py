@@ -43,6 +43,7 @@ def _deed(found: re.Match[str]) -> str:
 DEEDS: list[Wording] = [
     (needles, compiled(pattern), by)
     for needles, pattern, by in (
+        (("cross ",), r"\bcross (?=(?:above|over)\b)", "go "),
         (("commence", "initiate"), r"\b(?:commence|initiate)\b", "start"),
         (
             ("start ", "do ", "run ", "execute ", "perform ", "begin ", "launch ", "carry out"),
@@ -184,6 +185,62 @@ DEEDS: list[Wording] = [
             ("that is a", "which is a", "shape of", "form of", "that is cube", "that is ball"),
             r"\b(COLORS )?(?:thing|object|one|item|piece) (?:(?:(?:that|which) is|being) an? |in the (?:form|shape) of an? )(SHAPES)\b",
             lambda found: f"{found[1] or ''}{found[2]}",
+        ),
+        (
+            ("thing to", "object to", "item to", "one to", "target to", "thing for you to"),
+            r"\bthe (?:next |first |only |last |main )?(?:thing|object|item|one|target) (?:for you )?to (lift|pick up|pick|grab|take|grasp|raise|reach for|"
+            r"fetch|turn|rotate|hover over|approach) (?:is|will be|would be) (?=the |that )",
+            r"\1 ",
+        ),
+        (
+            ("thing to do is", "thing you do is", "job is to", "step is to"),
+            r"\bthe (?:next |first |only |last )?(?:thing to do|thing you do|job|step) is (?:to )?(?=(?:lift|pick|grab|take|grasp|put|place|turn|stack|"
+            r"clear|hover|reach|go|move)\b)",
+            "",
+        ),
+        (
+            ("turn", "rotation", "twist"),
+            r"\b(?:(?:i|we) (?:need|want|would like|ask for|request)|(?:can|could|may|might) (?:i|we) have|(?:how|what) about|let us have|what (?:i|we) "
+            r"(?:need|want|would like) is) an? (?:\w+ )?((?:counter ?|anti ?)?clockwise) (?:turn|rotation|twist) (?:of|on|to|with) the (knob|dial)\b",
+            r"turn the \2 \1",
+        ),
+        (
+            ("direction is", "direction :", "direction:"),
+            r"\b(?:and )?the direction (?:of (?:rotation|turning) )?is (?=(?:counter ?|anti ?)?clockwise\b|to the )",
+            "",
+        ),
+        (("object is the", "target is the", "thing is the"), r"\bthe (?:object|target|thing) is the (knob|dial)\b", r"turn the \1"),
+        (
+            (" is ",),
+            rf"\b(?:the|a|one) {_DEED}(?: up)? of NAMED is (?:required|requested|needed|wanted|desired|necessary|ordered|called for)\b",
+            _deed,
+        ),
+        (
+            ("leave the table", "leave the desk", "leaves the table"),
+            r"\b(?:(?:make|have|let) )?NAMED (?:(?:should|must|shall|has to|is to|needs to|may|can) )?leaves? (?:the |this )(?:table|desk)\b",
+            r"lift \1",
+        ),
+        (
+            ("goal", "target", "pose"),
+            r"^(?:the )?(?:goal|target|end|final|desired)(?: pose| position| state)? ?(?:is|:|=) ?(?:(?:the|your) (?:open )?(?:gripper|hand|arm) )?(?:to be )?"
+            r"(?=(?:right |just |directly )?(?:above|over) )",
+            "hover ",
+        ),
+        (
+            ("gripper", "hand", "arm"),
+            r"\blet us have (?:the|your) (?:open )?(?:gripper|hand|arm) (?=(?:right |just )?(?:above|over) )",
+            "hover ",
+        ),
+        (
+            ("gripper", "hand", "arm"),
+            r"^(?:the|your) (?:open )?(?:gripper|hand|arm) (?:has to|must|should|is to|needs to|shall) (?:be|stay|wait) (?=(?:right |just )?(?:above|over|at) )",
+            "hover ",
+        ),
+        ((" with it",), r"\bNAMED ?,? ?(?:please ?,? ?)?up (?:in the air |high |you go |off the table )?with it\b", r"lift \1"),
+        (
+            ("it in the air", "it up in the air", "it off the table"),
+            r"\b(?:i|we) (?:want|need|would like) it (?:up )?(?:in the air|off the table)\b",
+            "lift it",
         ),
         (("stack (", "stack("), r"^stack ?\( ?([^(),]{3,40}) ?, ?([^(),]{3,40}?) ?[,)]", r"stack \1 on \2 ,"),
         (("<-", "<=", "←"), r"^(.{3,60}?) ?(?:<-+|<=+|←) ?(.{3,60}?) ?[.!]?$", r"\2 to \1"),

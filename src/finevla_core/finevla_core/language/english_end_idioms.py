@@ -104,6 +104,47 @@ ENDS: list[Wording] = [
             r"above) (SHAPES)(?= ?[.,!]| ?$)",
             r"put the \2 \4 on the \3 \5",
         ),
+        (
+            ("where ",),
+            r"\bwhere (?:should|does|must|shall|will) NAMED go ?\?+ ?(?=(?:in|into|on|onto|inside) )",
+            r"put \1 ",
+        ),
+        (
+            ("destination", "home", "place", "spot", "target"),
+            r"\bthe (?:\w+ )?(?:destination|home|place|spot|target) (?:of|for) NAMED is (?:in |inside )?(?=BOWL)",
+            r"put \1 in ",
+        ),
+        (
+            ("destination", "home", "place", "spot"),
+            r"\bmake BOWL the (?:\w+ )?(?:destination|home|place|spot) (?:of|for) NAMED",
+            r"put \2 in \1",
+        ),
+        (
+            ("goal", "aim", "result", "outcome"),
+            r"^(?:the )?(?:goal|aim|idea|result|outcome|end state|goal state)(?: state)? ?(?:is|:|=) ?NAMED (?=(?:in|inside|into|on|atop|on top of) (?:the|"
+            r"left|right))",
+            r"put \1 ",
+        ),
+        (
+            ("look ", "be better", "be nice"),
+            r"NAMED would (?:(?:look|be) (?:much |a lot |so much )?(?:better|nicer|nice|good|great|lovely|perfect)(?: off)?) (?=(?:in|on|inside|atop|on top of) "
+            r"(?:the|that))",
+            r"put \1 ",
+        ),
+        (
+            ("make it so", "arrange it so", "fix it so"),
+            r"\b(?:make|arrange|fix) it so (?:that )?NAMED (?:is|sits|lies|stands|ends up|lands) (?=(?:in|on|inside|atop|on top of) (?:the|that))",
+            r"put \1 ",
+        ),
+        (("where it belongs",), r"\bwhere it belongs ?[:,-] ?(?:in |into )?(?=BOWL)", "in "),
+        (("in there",), r"\bin there ?[,:-] ?(?:in |into )?(?=BOWL)", "in "),
+        (
+            ("for the", "for that"),
+            r"\b(?:i|we) would (?:really |just |so )?(?:love|like|prefer) for NAMED to (?:be|go|end up|sit|land) (?=(?:in|on|inside|into|onto|atop|on top "
+            r"of) (?:the|that))",
+            r"put \1 ",
+        ),
+        (("top up", "replenish", "supplement"), r"\b(?:top up|replenish|supplement) BOWL with NAMED", r"put \2 into \1"),
         ((" on top", " above"), r"\badd NAMED to (?:the top of )?NAMED(?: top)?\b", r"put \1 on \2"),
         (
             ("bowl ", "dish "),

@@ -34,7 +34,7 @@ _PEOPLE = """
     expert specialist specialists amateur amateurs fan fans spectators viewers audience onlookers passers by
     """
 _MATTERS = """
-    manner manners fashion mode modes yonder
+    manner manners fashion mode modes yonder constraint constraints objective objectives elevation criterion
     fit fits suits suit nvm ty tysm np ngl ffs kthx measurement measurements
     commissioning handover revert reverts leh lah lor hor sia liao yaar needful
     tolerance

@@ -262,7 +262,7 @@ class Walk(Steps):
             and self.near(0) in ("break", "prep")
             and (
                 (self.act is not None and self.act.value in ("clean", "put", "pick", "throw"))
-                or (self.act is None and self.text(0) in ("in", "into"))
+                or (self.act is None and self.text(0) in ("in", "into", "to"))
             )
         ):
             self.i -= 1

@@ -113,6 +113,17 @@ _PLAIN = [
             _LIMITS,
         ),
         (
+            ("bowl ", "dish "),
+            r"\b(?:in|into|on|onto|inside|at|to) the (?:left |right )?(?:bowl|dish) (?:shadow|reflection|neighbou?r|picture|cover|stand|box|lid|vicinity|"
+            r"handle|twin)\b",
+            "I can put things into the left or the right bowl: say which",
+        ),
+        (
+            (" i mean ", " i meant "),
+            r"\b(?:and|but|where) by (?:the )?(?:left|right|red|green|blue|yellow|purple|orange|cube|ball|brick|can|bowl|clockwise)[^.;,]{0,20} i (?:mean|meant)\b",
+            _AGAINST,
+        ),
+        (
             ("skip", "omit", "forgo", "leave out", "drop the"),
             r"\b(?:skip|omit|drop|forgo|leave out|do without) (?:the |all |any |your )*(?:(?:safety|limit|collision) )?(?:checks?|safety|tests?|limits|"
             r"supervision)\b",
@@ -256,6 +267,11 @@ _PARTS = [
         (
             ("place",),
             r"\b(?:and|but|yet)(?: also| then| still)? (?:leave|keep) (?:it|TARGET) (?:out of|outside|outside of|away from|off) BOWL",
+            "you say to put it there, and that it must not be there",
+        ),
+        (
+            ("stack",),
+            r"\bSUPPORT (?:must|should|may|can|shall|does|will) (?:not|never) (?:carry|bear|support|have|hold|get|be touched|be covered)\b",
             "you say to put it there, and that it must not be there",
         ),
         (_ALL, rf"[.;] (?:next|then|after that|afterwards|and then|also|finally|last) ,? OTHER{_END}", _ONE),

@@ -259,7 +259,7 @@ def _clean(raw: list[str]) -> list[str]:
             word = ";"
         if word in (":", "=") and out and out[-1] in _KEYS and (len(out) < 2 or out[-2] in BREAKS or out[-2] == ";"):
             continue
-        if word in (":", "=") and out and out[-1] in ("shape", "verb", "noun", "subject"):
+        if word in (":", "=") and out and out[-1] in ("shape", "verb", "noun", "subject", "dir", "act"):
             out.pop()
             continue
         if word == "=":

@@ -40,7 +40,7 @@ WRITTEN = {
     "rbowl": "right bowl", "lbowl": "left bowl", "rarm": "right arm", "larm": "left arm", "rhand": "right hand",
     "lhand": "left hand", "rgripper": "right gripper", "lgripper": "left gripper", "grpr": "gripper", "ee": "end effector",
     "eef": "end effector", "robo": "robot", "p/u": "pick up", "tgt": "target", "appr": "approach", "abv": "above",
-    "menat": "meant", "sm": "small", "rnd": "round", "dst": "destination", "plc": "place", "mv": "move", "stk": "stack", "rot": "rotate", "imma": "i will", "wouldja": "would you",
+    "ting": "thing", "menat": "meant", "sm": "small", "rnd": "round", "dst": "destination", "plc": "place", "mv": "move", "stk": "stack", "rot": "rotate", "imma": "i will", "wouldja": "would you",
     "couldja": "could you", "didja": "did you", "whaddya": "what do you", "c.w.": "clockwise", "c.c.w.": "counterclockwise",
     "a.c.w.": "counterclockwise", "li'l": "little", "lil'": "little", "nevermind": "never mind", "lefthanded": "left handed",
     "righthanded": "right handed",

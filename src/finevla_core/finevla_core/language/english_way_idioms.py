@@ -100,6 +100,11 @@ WAYS: list[Wording] = [
          r"\b(clockwise|to the left|to the right) (?:by )?(?:a|an|one|two|three|a few|a couple of|some|\d+) (?:clicks?|notch(?:es)?|"
          r"detents?|ticks?)\b", r"\1"),
         (
+            ("quarter ", "half "),
+            r"\ba (?:quarter|half)(?: of a turn| turn| circle)? (?:to the |to your )(left|right)\b",
+            r"turn to the \1",
+        ),
+        (
             ("finger", "jaw"),
             r"\bbetween (?:your |the |its )?left (?:finger|jaw|fingertip)?(?: and | and your | and the | and its )right (?:finger|jaw|fingertip)s?\b",
             "sideways",
