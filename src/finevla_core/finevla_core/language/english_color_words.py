@@ -41,8 +41,8 @@ COLORS |= {
     f"{shade} {color}": color
     for color in ("red", "green", "blue", "yellow", "purple", "orange")
     for shade in phrase_list(
-        "pure, vivid, strong, pale, bright, dark, light, deep, rich, neon, fluorescent, solid, plain, fully, entirely, completely, "
-        "totally, intense, brilliant, dull, faded, lovely bright, nice bright, very bright, very dark"
+        "pure, vivid, strong, pale, bright, dark, light, deep, rich, neon, fluorescent, solid, plain, fully, entirely, "
+        "completely, totally, intense, brilliant, dull, faded, lovely bright, nice bright, very bright, very dark"
     )
 }
 # Things that are named for a hue: none of them is a colour by itself.
@@ -59,8 +59,9 @@ COLORS |= phrase_table(
             cactus green, lettuce green, parrot green, traffic light green, seaweed green, greeny, green ish, kiwi green
         """,
         "blue": """
-            electric blue, sea blue, powder blue, denim blue, ice blue, periwinkle blue, prussian blue, peacock blue, cornflower,
-            police blue, indigo blue, jeans blue, berry blue, blueberry blue, sapphire blue, blueish, blue ish, smurf blue
+            electric blue, sea blue, powder blue, denim blue, ice blue, periwinkle blue, prussian blue, peacock blue,
+            cornflower, police blue, indigo blue, jeans blue, berry blue, blueberry blue, sapphire blue,
+            blueish, blue ish, smurf blue
         """,
         "yellow": """
             sun yellow, sunflower yellow, honey yellow, custard yellow, saffron yellow, buttercup yellow, daffodil yellow,

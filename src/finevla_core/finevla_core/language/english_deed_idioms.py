@@ -10,12 +10,14 @@ _CLEARING = (
     r"(?:tidy|clean|clear|sweep|tidy up|clean up|clear out|clean out|clear up|clearing|tidying|cleaning|clean sweep)"
 )
 _PROCEDURE = (
-    r"(?:procedure|sequence|routine|operation|task|process|action|primitive|skill|manoeuvre|maneuver|program|programme|job|mode|"
+    r"(?:procedure|sequence|routine|operation|task|process|action|primitive|skill|manoeuvre|maneuver|program|"
+    r"programme|job|mode|"
     r"behaviour|behavior)"
 )
 _DEEDS = {
     "pick": "pick", "picking": "pick", "pick up": "pick up", "pickup": "pick up", "grasp": "grasp", "grasping": "grasp",
-    "lift": "lift", "lifting": "lift", "grab": "grab", "grabbing": "grab", "turn": "turn", "turning": "turn", "rotation": "turn",
+    "lift": "lift", "lifting": "lift", "grab": "grab", "grabbing": "grab", "turn": "turn", "turning": "turn",
+    "rotation": "turn",
     "approach": "approach", "reach": "reach", "reaching": "reach", "hover": "hover over", "hovering": "hover over",
 }  # fmt: skip
 _DEED = "(" + "|".join(sorted(_DEEDS, key=len, reverse=True)) + ")"
@@ -24,7 +26,8 @@ _RUN = r"(?:run|start|do|execute|perform|launch|begin|carry out|trigger)"
 
 
 _FORMS = {
-    "round": "ball", "spherical": "ball", "square": "cube", "cubic": "cube", "cubical": "cube", "long": "brick", "oblong": "brick",
+    "round": "ball", "spherical": "ball", "square": "cube", "cubic": "cube", "cubical": "cube",
+    "long": "brick", "oblong": "brick",
     "rectangular": "brick", "cylindrical": "can",
 }  # fmt: skip
 
@@ -47,16 +50,22 @@ DEEDS: list[Wording] = [
         (("commence", "initiate"), r"\b(?:commence|initiate)\b", "start"),
         (
             ("start ", "do ", "run ", "execute ", "perform ", "begin ", "launch ", "carry out"),
-            rf"(?<!not )(?<!never )\b{_RUN} (?:a |an |the |your )?{_DEED} {_PROCEDURE} (?:of|on|for|with|at|over) NAMED",
+            rf"(?<!not )(?<!never )\b{_RUN} (?:a |an |the |your )?{_DEED} {_PROCEDURE} (?:of|on|for|with|at|over) "
+            rf"NAMED",
             _deed,
         ),
         (
             ("start ", "begin ", "do ", "run "),
-            r"(?<!not )(?<!never )\b(?:start|begin|run) (?:a |an |the )?(?:\w+ )?(clockwise|counterclockwise|anticlockwise) (?:rotation|turn|"
+            r"(?<!not )(?<!never )\b(?:start|begin|run) (?:a |an |the )?(?:\w+ )?(clockwise|counterclockwise|"
+            r"anticlockwise) (?:rotation|turn|"
             r"twist) (?:of|on) (?:the )?(knob|dial)\b",
             r"turn the \2 \1",
         ),
-        (("table be ", "desk be "), rf"\blet {_TABLE} be (?:cleared|cleaned|tidied|emptied)(?: up| off| out)?\b", "clear the table"),
+        (
+            ("table be ", "desk be "),
+            rf"\blet {_TABLE} be (?:cleared|cleaned|tidied|emptied)(?: up| off| out)?\b",
+            "clear the table",
+        ),
         (
             ("give ",),
             rf"\bgive {_TABLE} an? (?:\w+ )?{_CLEARING}(?: up| out)?\b",
@@ -70,7 +79,8 @@ DEEDS: list[Wording] = [
         ),
         (
             ("table ", "desk "),
-            r"^(?:please )?(?:table|desk) ?:? ?(?:clearance|clearing|cleanup|clean up|clear out|clear|tidy up|tidying)(?: please)?"
+            r"^(?:please )?(?:table|desk) ?:? ?(?:clearance|clearing|cleanup|clean up|clear out|clear|tidy up|"
+            r"tidying)(?: please)?"
             r"(?= ?[,.!;]| ?$)",
             "clear the table",
         ),
@@ -81,23 +91,27 @@ DEEDS: list[Wording] = [
         ),
         (
             ("table with", "desk with"),
-            r"\boff (?:the|this|that) (?:table|desk) with (?:everything|it all|all of it|the lot|all that|all of that|all this)\b",
+            r"\boff (?:the|this|that) (?:table|desk) with (?:everything|it all|all of it|the lot|all that|all of that|"
+            r"all this)\b",
             "clear the table",
         ),
         (
             ("toys", "things", "stuff"),
-            r"PLEASE(?:put|tidy|pack|clear) (?:away )?(?:all )?(?:of )?(?:your|my|our|these|those) (?:toys|things|stuff)(?: away| up)?(?= ?[,.!;]| "
+            r"PLEASE(?:put|tidy|pack|clear) (?:away )?(?:all )?(?:of )?(?:your|my|our|these|those) (?:toys|things|"
+            r"stuff)(?: away| up)?(?= ?[,.!;]| "
             r"?$| in)",
             r"\1put everything away",
         ),
         (
             ("decks", "restore order", "spruce up", "bus the", "clean sweep"),
-            rf"\b(?:clear the decks|restore order (?:to|on) {_TABLE}|spruce up {_TABLE}|bus {_TABLE}|make a clean sweep)\b",
+            rf"\b(?:clear the decks|restore order (?:to|on) {_TABLE}|spruce up {_TABLE}|bus {_TABLE}|make a clean "
+            rf"sweep)\b",
             "clear the table",
         ),
         (
             (" is ",),
-            r"\b(?:the (?:thing|object|item|one)|what)(?: that| which)? (?:i|we) (?:want|need|would like|ask|expect) you to (lift|pick up|"
+            r"\b(?:the (?:thing|object|item|one)|what)(?: that| which)? (?:i|we) (?:want|need|would like|ask|expect) "
+            r"you to (lift|pick up|"
             r"pick|grab|take|grasp|raise|reach for|fetch|get) is NAMED",
             r"\1 \2",
         ),
@@ -109,7 +123,8 @@ DEEDS: list[Wording] = [
         (("voice ",), r"^voice (?:command|input|control|order|message) ?[:,-] ?", ""),
         (
             (" but ",),
-            rf"\b(?:you )?(?:do not|should not|must not|shall not|never|are not to|need not) {_TAKE} NAMED ?,? ?but (?:rather |instead |"
+            rf"\b(?:you )?(?:do not|should not|must not|shall not|never|are not to|need not) {_TAKE} NAMED ?,? ?but "
+            rf"(?:rather |instead |"
             r"only |just )?NAMED",
             r"\1 \3",
         ),
@@ -120,7 +135,8 @@ DEEDS: list[Wording] = [
         ),
         (
             ("not the", "not that"),
-            r"\b(?:a|the|one) (cube|block|ball|can|cylinder|brick|tin)((?: up)?)(?: ?[,;:-] ?| (?=but not))(?:just |only |but |though )*not the COLORS(?: one)? "
+            r"\b(?:a|the|one) (cube|block|ball|can|cylinder|brick|tin)((?: up)?)(?: ?[,;:-] ?| (?=but not))(?:just |"
+            r"only |but |though )*not the COLORS(?: one)? "
             r"?[,;:.-]+ ?(?:but )?the (COLORS)(?: one)?(?= ?[,.;!]| ?$)",
             r"the \3 \1\2",
         ),
@@ -136,7 +152,8 @@ DEEDS: list[Wording] = [
         ),
         (
             ("turn ", "rotation ", "twist "),
-            r"(?<!not )(?<!never )\b(?:do|make|perform|execute|give)(?: me| us)? (?:(?:a|an|one|the) )?(?:turn|rotation|twist) (?:of|on|to|with) "
+            r"(?<!not )(?<!never )\b(?:do|make|perform|execute|give)(?: me| us)? (?:(?:a|an|one|the) )?(?:turn|"
+            r"rotation|twist) (?:of|on|to|with) "
             r"(?:the )?(knob|dial)\b",
             r"turn the \1",
         ),
@@ -160,48 +177,57 @@ DEEDS: list[Wording] = [
         ),
         (
             ("go round", "go around", "moving", "turning"),
-            r"\b(?:make|have|let|get|set) (?:the )?(knob|dial) (?:to )?(?:go (?:round|around)|move|moving|turning|go|spin|rotate|spinning)\b",
+            r"\b(?:make|have|let|get|set) (?:the )?(knob|dial) (?:to )?(?:go (?:round|around)|move|moving|turning|go|"
+            r"spin|rotate|spinning)\b",
             r"turn the \1",
         ),
         (
             ("round", "long", "square", "spherical", "cubic", "oblong", "shaped"),
-            r"\b(?:the |that |a )((?:SIZES )*)(?:thing|object|one|item|piece) (?:that|which) is (round|spherical|square|cubic|cubical|long|oblong|"
+            r"\b(?:the |that |a )((?:SIZES )*)(?:thing|object|one|item|piece) (?:that|which) is (round|spherical|"
+            r"square|cubic|cubical|long|oblong|"
             r"rectangular|cylindrical) and (COLORS)\b",
             _by_form,
         ),
         (
             ("round", "long", "square", "spherical", "cubic", "oblong"),
-            r"\b(?:the |that |a )((?:SIZES )*)(COLORS) (?:thing|object|one|item|piece)? ?(?:that|which) is (round|spherical|square|cubic|cubical|"
+            r"\b(?:the |that |a )((?:SIZES )*)(COLORS) (?:thing|object|one|item|piece)? ?(?:that|which) is (round|"
+            r"spherical|square|cubic|cubical|"
             r"long|oblong|rectangular|cylindrical)\b",
             lambda found: f"the {found[1]}{found[2]} {_FORMS[found[3]]}",
         ),
         (
             ("shaped like", "form of", "shape of"),
-            r"\b(?:thing|object|one|item|piece) (?:that|which) is (COLORS) and (?:is )?(?:shaped like|in the (?:form|shape) of|looks like) an? "
+            r"\b(?:thing|object|one|item|piece) (?:that|which) is (COLORS) and (?:is )?(?:shaped like|in the (?:form|"
+            r"shape) of|looks like) an? "
             r"(SHAPES)\b",
             r"\1 \2",
         ),
         (
             ("that is a", "which is a", "shape of", "form of", "that is cube", "that is ball"),
-            r"\b(COLORS )?(?:thing|object|one|item|piece) (?:(?:(?:that|which) is|being) an? |in the (?:form|shape) of an? )(SHAPES)\b",
+            r"\b(COLORS )?(?:thing|object|one|item|piece) (?:(?:(?:that|which) is|being) an? |in the (?:form|shape) "
+            r"of an? )(SHAPES)\b",
             lambda found: f"{found[1] or ''}{found[2]}",
         ),
         (
             ("thing to", "object to", "item to", "one to", "target to", "thing for you to"),
-            r"\bthe (?:next |first |only |last |main )?(?:thing|object|item|one|target) (?:for you )?to (lift|pick up|pick|grab|take|grasp|raise|reach for|"
+            r"\bthe (?:next |first |only |last |main )?(?:thing|object|item|one|target) (?:for you )?to (lift|pick up|"
+            r"pick|grab|take|grasp|raise|reach for|"
             r"fetch|turn|rotate|hover over|approach) (?:is|will be|would be) (?=the |that )",
             r"\1 ",
         ),
         (
             ("thing to do is", "thing you do is", "job is to", "step is to"),
-            r"\bthe (?:next |first |only |last )?(?:thing to do|thing you do|job|step) is (?:to )?(?=(?:lift|pick|grab|take|grasp|put|place|turn|stack|"
+            r"\bthe (?:next |first |only |last )?(?:thing to do|thing you do|job|step) is (?:to )?(?=(?:lift|pick|"
+            r"grab|take|grasp|put|place|turn|stack|"
             r"clear|hover|reach|go|move)\b)",
             "",
         ),
         (
             ("turn", "rotation", "twist"),
-            r"\b(?:(?:i|we) (?:need|want|would like|ask for|request)|(?:can|could|may|might) (?:i|we) have|(?:how|what) about|let us have|what (?:i|we) "
-            r"(?:need|want|would like) is) an? (?:\w+ )?((?:counter ?|anti ?)?clockwise) (?:turn|rotation|twist) (?:of|on|to|with) the (knob|dial)\b",
+            r"\b(?:(?:i|we) (?:need|want|would like|ask for|request)|(?:can|could|may|might) (?:i|we) have|(?:how|"
+            r"what) about|let us have|what (?:i|we) "
+            r"(?:need|want|would like) is) an? (?:\w+ )?((?:counter ?|anti ?)?clockwise) (?:turn|rotation|twist) "
+            r"(?:of|on|to|with) the (knob|dial)\b",
             r"turn the \2 \1",
         ),
         (
@@ -209,20 +235,27 @@ DEEDS: list[Wording] = [
             r"\b(?:and )?the direction (?:of (?:rotation|turning) )?is (?=(?:counter ?|anti ?)?clockwise\b|to the )",
             "",
         ),
-        (("object is the", "target is the", "thing is the"), r"\bthe (?:object|target|thing) is the (knob|dial)\b", r"turn the \1"),
+        (
+            ("object is the", "target is the", "thing is the"),
+            r"\bthe (?:object|target|thing) is the (knob|dial)\b",
+            r"turn the \1",
+        ),
         (
             (" is ",),
-            rf"\b(?:the|a|one) {_DEED}(?: up)? of NAMED is (?:required|requested|needed|wanted|desired|necessary|ordered|called for)\b",
+            rf"\b(?:the|a|one) {_DEED}(?: up)? of NAMED is (?:required|requested|needed|wanted|desired|necessary|"
+            rf"ordered|called for)\b",
             _deed,
         ),
         (
             ("leave the table", "leave the desk", "leaves the table"),
-            r"\b(?:(?:make|have|let) )?NAMED (?:(?:should|must|shall|has to|is to|needs to|may|can) )?leaves? (?:the |this )(?:table|desk)\b",
+            r"\b(?:(?:make|have|let) )?NAMED (?:(?:should|must|shall|has to|is to|needs to|may|can) )?leaves? (?:the |"
+            r"this )(?:table|desk)\b",
             r"lift \1",
         ),
         (
             ("goal", "target", "pose"),
-            r"^(?:the )?(?:goal|target|end|final|desired)(?: pose| position| state)? ?(?:is|:|=) ?(?:(?:the|your) (?:open )?(?:gripper|hand|arm) )?(?:to be )?"
+            r"^(?:the )?(?:goal|target|end|final|desired)(?: pose| position| state)? ?(?:is|:|=) ?(?:(?:the|your) "
+            r"(?:open )?(?:gripper|hand|arm) )?(?:to be )?"
             r"(?=(?:right |just |directly )?(?:above|over) )",
             "hover ",
         ),
@@ -233,7 +266,8 @@ DEEDS: list[Wording] = [
         ),
         (
             ("gripper", "hand", "arm"),
-            r"^(?:the|your) (?:open )?(?:gripper|hand|arm) (?:has to|must|should|is to|needs to|shall) (?:be|stay|wait) (?=(?:right |just )?(?:above|over|at) )",
+            r"^(?:the|your) (?:open )?(?:gripper|hand|arm) (?:has to|must|should|is to|needs to|shall) (?:be|stay|"
+            r"wait) (?=(?:right |just )?(?:above|over|at) )",
             "hover ",
         ),
         ((" with it",), r"\bNAMED ?,? ?(?:please ?,? ?)?up (?:in the air |high |you go |off the table )?with it\b", r"lift \1"),

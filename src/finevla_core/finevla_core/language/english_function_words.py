@@ -36,7 +36,8 @@ PREPS = phrase_table(
             of, adjacent to, not far from, in the vicinity of, in the neighbourhood of, at the foot of, side by
             side with, a little behind, a bit behind, in back of, on the far side of, on the near side of, away
             from, out of, leaning on, leaning against, that leans on, that leans against, which leans against, which leans on,
-            propped against, resting against, ahead of, in line with, far from, on the left side of, on the right side of, in the
+            propped against, resting against, ahead of, in line with, far from, on the left side of, on the right side
+            of, in the
             middle of, on the other side of
         """,
         "under": "under, underneath, beneath, below",

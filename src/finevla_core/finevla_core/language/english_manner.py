@@ -1,5 +1,4 @@
-"""Decides how an English text wants it done: which arm, from which side, held how, past the post how, turned which "
-"way."""
+"""Decides how an English text wants it done: which arm, from which side, held how, past the post how, turned which way."""
 
 import re
 
@@ -40,8 +39,6 @@ _GRIP_ONLY = frozenset(
     ("sideways", "across", "lateral", "laterally", "left and right", "left to right", "right to left")
 )
 _NO = r"(?:not|never|without going|in no event|in no case|by no means|rather than|instead of|on no account) "
-
-
 _LONG_FACES = re.compile(
     r"(?<!along the )(?<!along its )\b(?:long|longer|broad) (?:sides?|edges?|faces?)\b|\b(?:its|the) (?:width|breadth)\b"
 )

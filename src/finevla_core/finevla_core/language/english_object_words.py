@@ -1,6 +1,6 @@
 """English words for what stands in the world: shapes, sizes, arms, bowls, the post, and the words beside them."""
 
-from finevla_core.language.english_word_tables import phrase_list, phrase_table, word_set
+from finevla_core.language.english_word_tables import phrase_list, phrase_table
 
 SHAPES = phrase_table(
     {
@@ -211,8 +211,8 @@ APPROACHES = phrase_table(
             far from you, side farthest from you, side furthest from you, side far from you, side facing away from
             you, side that faces away from you, side away from the robot, side that is away from you, side
             pointing away from you, side turned away from you, side opposite you, side opposite to you, side
-            facing away from the robot, in front of it, side that faces away from the robot, side which faces away from you, side
-            which faces away from the robot, side that is furthest from you, side far from the robot, side farthest
+            facing away from the robot, in front of it, side that faces away from the robot, side which faces away from you,
+            side which faces away from the robot, side that is furthest from you, side far from the robot, side farthest
             from the robot, side furthest from the robot, side facing away, side farther from you, side further
             from you
         """,

@@ -2,6 +2,7 @@
 
 import re
 
+from finevla_core.language.english_courtesies import without_courtesies
 from finevla_core.language.english_deed_idioms import DEEDS
 from finevla_core.language.english_end_idioms import ENDS
 from finevla_core.language.english_exclusions import EXCLUDED
@@ -320,17 +321,6 @@ _ONE_DEED = [
 ]  # fmt: skip
 
 
-_ADDRESS = re.compile(
-    r"^\s*(?:(?:(?:hey|hi|hello|dear|ok|okay|yo|oi|so) )?(?:robot|machine|computer)|ok|okay|alright|hey|hi|hello|yo|oi|um|uh|well|please|so) ?[,!] "
-    r"?(?=\w)"
-)
-
-_COURTESY = re.compile(
-    r"(?:(?<=[.!?])|(?<=\w) ?,) +(?:many )?(?:thanks|thank you|cheers|ta|much obliged|much appreciated)(?: (?:so much|very much|a lot|a bunch|"
-    r"a million|kindly|in advance|mate|robot|again))? ?[.!]*\s*$"
-)
-
-
 def plain(text: str) -> str:
     """Write a text in plainer words.
 
@@ -340,8 +330,7 @@ def plain(text: str) -> str:
     Returns:
         The text with what is roundabout in it written plainly.
     """
-    text = _COURTESY.sub("", _ADDRESS.sub("", text))
-    text = reworded(text, (*SPOKEN, *_ANYWHERE, *ANYWHERE, *WAYS))
+    text = reworded(without_courtesies(text), (*SPOKEN, *_ANYWHERE, *ANYWHERE, *WAYS))
     if len(text) < _SHORT:
         text = reworded(text, (*EXCLUDED, *DEEDS, *ANNOUNCED, *ENDS, *RESTING_ARMS, *ONE_DEED))
         for pattern, by in _ONE_DEED:

@@ -37,8 +37,7 @@ _STILL_FRESH = word_set("""
     ok okay hey robot first next finally well also slowly gently carefully you i we that please just now only
     kindly to then quickly softly simply task action goal job lastly afterwards alright so and yo hi hello
     second secondly oh ah um uh maybe perhaps basically literally honestly yeah yep yes anyway anyways right
-    """)
-_STILL_FRESH |= {"pretty please", "would you", "will you"}
+    """) | {"pretty please", "would you", "will you"}
 _DONE = word_set("done complete completed finished ok okay ready over passed")
 _PURPOSE_OK = word_set("""
     want wants need needs like ask have has is are be going asked told about supposed used use kind way ready

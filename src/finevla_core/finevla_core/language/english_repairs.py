@@ -19,16 +19,19 @@ _TURNS = (
     r"oops)"
 )
 _THING = (
-    r"(?:(?:the|that) )?(?:(?:small|big|little|large) )?(?:red|green|blue|yellow|purple|orange)(?: (?:cube|block|ball|sphere|can|tin|"
+    r"(?:(?:the|that) )?(?:(?:small|big|little|large) )?(?:red|green|blue|yellow|purple|orange)(?: (?:cube|block|ball|"
+    r"sphere|can|tin|"
     r"cylinder|brick|bar|slab|one))?"
 )
 _DEED = r"(?:pick up|pick|take|grab|lift|get|grasp|put|place|use|do|choose|go for|reach for|raise)"
 _SIDED = r"(?:bowl|arm|hand|gripper)"
 _SORRY = r"(?:i meant?|sorry|rather|actually|i should say)(?= *[.!,]| *$)"
 _AFTERTHOUGHT = (
-    r"(?:or (?:actually|wait|no wait)|(?:no |let us )?(?:change|switch) (?:that|it) to|i would (?:rather|prefer)(?: have| "
+    r"(?:or (?:actually|wait|no wait)|(?:no |let us )?(?:change|switch) (?:that|it) to|i would (?:rather|prefer)(?: "
+    r"have| "
     r"to have| take)?|(?:or )?(?:better|rather)(?: take| pick up| pick| grab| lift| use| do)?|forget it|never mind(?: "
-    r"that)?(?= *,)|(?:a )?change (?:of|in) plans?|that is(?: to say)?(?! (?:in|into|on|onto|with)\b)|or let us say|well "
+    r"that)?(?= *,)|(?:a )?change (?:of|in) plans?|that is(?: to say)?(?! (?:in|into|on|onto|with)\b)|or let us say|"
+    r"well "
     r"no|let us (?:do|take)|let us go (?:with|for)|i will take)"
 )
 # A thing, a second one, and a word that says which of them is meant.
@@ -53,7 +56,8 @@ _AFTERTHOUGHTS = [
         *(
             (
                 ("mean", "sorry", "rather"),
-                rf"\b(?:{one}) (cube|block|ball|can|cylinder|brick|one|bowl|arm|hand|gripper) *[-,]+ *({one}) *,? *(?:i meant?|sorry|rather)(?: \2)?"
+                rf"\b(?:{one}) (cube|block|ball|can|cylinder|brick|one|bowl|arm|hand|gripper) *[-,]+ *({one}) *,? "
+                rf"*(?:i meant?|sorry|rather)(?: \2)?"
                 r" *[-,]+ *",
                 r"\2 \1 ",
             )
@@ -61,27 +65,32 @@ _AFTERTHOUGHTS = [
         ),
         (
             ("clockwise",),
-            r"\b((?:counter ?|anti ?)?clockwise) (?:no|no wait|wait|wait no|wait a \w+|hold on|hang on|sorry|actually|er|i mean|i meant|or rather) "
+            r"\b((?:counter ?|anti ?)?clockwise) (?:no|no wait|wait|wait no|wait a \w+|hold on|hang on|sorry|actually|"
+            r"er|i mean|i meant|or rather) "
             r"(?=(?:counter ?|anti ?)?clockwise\b)",
             r"\1 , no , ",
         ),
         ((" other",), r", no (?=(?:with |in |into |on |use )?the other\b)", ", no , "),
         (
             (" er ", " no ", " i mean ", " sorry ", " rather "),
-            r"\b(red|green|blue|yellow|purple|orange) (cube|block|ball|can|cylinder|brick|one) (?:er|no|i mean|sorry|or rather|rather) "
+            r"\b(red|green|blue|yellow|purple|orange) (cube|block|ball|can|cylinder|brick|one) (?:er|no|i mean|sorry|"
+            r"or rather|rather) "
             r"(cube|block|ball|can|cylinder|brick)(?= *[.,;!]| *$| (?:in|into|on|onto|with|from|using) )",
             r"\1 \3",
         ),
         (
             ("- ",),
-            r"\b(?!(?:left|right|red|blue|green|big|small|ball|cube|can|tin|no|not|or|and|up|in|on|it|arm|hand|bowl|table|top|over|one|"
-            r"brick|knob|dial|that|this|now|also|down|them|lift|pick|take|put|turn)-)[a-z]{1,5}- +(?=(?:(?:the|that|a) )?(?:small|big|"
+            r"\b(?!(?:left|right|red|blue|green|big|small|ball|cube|can|tin|no|not|or|and|up|in|on|it|arm|hand|bowl|"
+            r"table|top|over|one|"
+            r"brick|knob|dial|that|this|now|also|down|them|lift|pick|take|put|turn)-)[a-z]{1,5}- +(?=(?:(?:the|that|"
+            r"a) )?(?:small|big|"
             r"red|green|blue|yellow|purple|orange|cube|block|ball|cylinder|brick|left|right|knob|dial)\b)",
             "",
         ),
         (
             ("i said", "i say"),
-            r"[,.;:-]+ *i (?:just )?(?:said|say) (?:the )?(?:\w+ ){1,3}?(?:, *)?(?:but |and |though )?i (?:actually |really )?"
+            r"[,.;:-]+ *i (?:just )?(?:said|say) (?:the )?(?:\w+ ){1,3}?(?:, *)?(?:but |and |though )?i (?:actually |"
+            r"really )?"
             r"(?:meant|mean)(?: to say)? (?=(?:the |that )?\w+ \w+)",
             " , no , ",
         ),
@@ -92,7 +101,8 @@ _AFTERTHOUGHTS = [
         ),
         (
             ("instead",),
-            rf"\b({_DEED}) ({_THING})([^,.;!]*)[,.;!-]+ *(?:(?:no|wait|or|hmm|actually|and) *,? *)*{_DEED} ({_THING}) instead\b",
+            rf"\b({_DEED}) ({_THING})([^,.;!]*)[,.;!-]+ *(?:(?:no|wait|or|hmm|actually|and) *,? *)*{_DEED} ({_THING}) "
+            rf"instead\b",
             r"\1 \4\3",
         ),
         (
@@ -120,7 +130,8 @@ _AFTERTHOUGHTS = [
                 "well",
                 "i will",
             ),
-            rf"\b({_THING}|(?:left|right) {_SIDED}) *[,.;-]+ *{_AFTERTHOUGHT}(?: *[,:-]+)? *(?=(?:the|that|in|into|on|onto|with) )",
+            rf"\b({_THING}|(?:left|right) {_SIDED}) *[,.;-]+ *{_AFTERTHOUGHT}(?: *[,:-]+)? *(?=(?:the|that|in|into|on|"
+            rf"onto|with) )",
             r"\1 , no , ",
         ),
         (

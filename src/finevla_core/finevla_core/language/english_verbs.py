@@ -79,7 +79,8 @@ VERBS: dict[str, list[str]] = {
     ),
     "want": phrase_list("want, wish, prefer, need, require, fancy, desire, crave, demand"),
     "see": phrase_list(
-        "see, identify, pinpoint, detect, search, find, watch, check, note, notice, spot, consider, verify, confirm, double-check"
+        "see, identify, pinpoint, detect, search, find, watch, check, note, notice, spot, consider, verify, confirm, "
+        "double-check"
     ),
     "withdraw": phrase_list("withdraw, retreat, retract, leave, return, back"),
 }

@@ -9,7 +9,8 @@ _ARM = r"(?:arm|hand|gripper|claw|manipulator)"
 _POST = r"((?:thin |slim |tall |narrow |upright |vertical )*(?:post|pole|pillar|column|rod|mast|obstacle|stick))"
 _POSTS = ("post", "pole", "pillar", "column", "rod", "mast", "obstacle", "stick")
 _RESTS = (
-    r"(?:at rest|still|idle|parked|out of (?:it|the way|this|the picture)|folded(?: away| in| back)?|tucked (?:away|in|back)|"
+    r"(?:at rest|still|idle|parked|out of (?:it|the way|this|the picture)|folded(?: away| in| back)?|tucked (?:away|"
+    r"in|back)|"
     r"stationary|resting|switched off|off|unused|motionless|retracted|home|at home|in reserve|doing nothing|on standby|"
     r"on hold|asleep|sleeping|in (?:its|the) (?:home|rest|resting|parking|parked) (?:pose|position))"
 )
@@ -27,7 +28,8 @@ WAYS: list[Wording] = [
     for needles, pattern, by in (
         (
             _POSTS,
-            rf"(?<!not )\b(?:past|by) (?:the )?{_POST} ?,? ?(?:over (?:the|its) top(?: of it)?|above it|over it|at the top|up above|via "
+            rf"(?<!not )\b(?:past|by) (?:the )?{_POST} ?,? ?(?:over (?:the|its) top(?: of it)?|above it|over it|at "
+            rf"the top|up above|via "
             r"the top)\b",
             r"over the \1",
         ),
@@ -36,16 +38,19 @@ WAYS: list[Wording] = [
             rf"\b(?:clear(?:ing|s)?|pass(?:ing|es)?) (?:the )?(?:top of the )?{_POST} (?:from above|at the top)\b",
             r"over the \1",
         ),
-        (("vault", "hurdl", "leapfrog"), rf"\b(?:vault|hurdl|leapfrog)(?:e|ing|ging|s)? the {_POST}", r"going over the \1"),
+        (("vault", "hurdl", "leapfrog"), rf"\b(?:vault|hurdl|leapfrog)(?:e|ing|ging|s)? the {_POST}", r"going over "
+                                                                                                      r"the \1"),
         (
             _POSTS,
-            r"\b(?:circling|circumnavigating|dodging|skirting|rounding|bypassing|detouring)(?: around| round| past)? (?:the )?"
+            r"\b(?:circling|circumnavigating|dodging|skirting|rounding|bypassing|detouring)(?: around| round| past)? "
+            r"(?:the )?"
             rf"{_POST}(?! (?:at|on|by|along) )",
             r"round the \1",
         ),
         (
             _POSTS,
-            r"\b(?:past|by|round|around|along) (?:the |its |one )?(?:far |near |left |right |outer |other )?(?:side|outside|flank) "
+            r"\b(?:past|by|round|around|along) (?:the |its |one )?(?:far |near |left |right |outer |other )?(?:side|"
+            r"outside|flank) "
             rf"of (?:the )?{_POST}",
             r"round the \1",
         ),
@@ -56,13 +61,15 @@ WAYS: list[Wording] = [
         ),
         (
             _POSTS,
-            rf"\bwithout (?:going|passing|flying|moving|travelling|traveling|lifting it|taking it|carrying it|crossing) (?:up )?(?:over|"
+            rf"\bwithout (?:going|passing|flying|moving|travelling|traveling|lifting it|taking it|carrying it|"
+            rf"crossing) (?:up )?(?:over|"
             rf"above) the {_POST}",
             r"round the \1",
         ),
         (
             ("rather than", "instead of", " not "),
-            rf"\bfrom (the |its )?({_SIDE})( hand)?( side)? ?,? ?(?:rather than|instead of|and not|not) (?:from )?(?:the |its )?"
+            rf"\bfrom (the |its )?({_SIDE})( hand)?( side)? ?,? ?(?:rather than|instead of|and not|not) (?:from "
+            rf")?(?:the |its )?"
             rf"({_SIDE})(?: hand)?(?: side)?\b(?! (?:arm|hand|gripper|bowl|of))",
             _other_side,
         ),
@@ -73,31 +80,37 @@ WAYS: list[Wording] = [
         ),
         (
             ("top down", "down"),
-            r"\b(?:in |with )(?:a |the )?(?:top down|vertical|straight down|downward) (?:manner|fashion|way|motion|direction|move|"
-            r"movement|style)\b(?! of)|\bwith (?:the|your|its) (?:gripper|hand|fingers|jaws|claw) (?:pointing|facing|turned|directed|"
+            r"\b(?:in |with )(?:a |the )?(?:top down|vertical|straight down|downward) (?:manner|fashion|way|motion|"
+            r"direction|move|"
+            r"movement|style)\b(?! of)|\bwith (?:the|your|its) (?:gripper|hand|fingers|jaws|claw) (?:pointing|facing|"
+            r"turned|directed|"
             r"aimed) (?:straight |vertically |directly )?(?:down|downwards|downward)\b",
             "from above",
         ),
         (
             ("tighten",),
-            r"\b(?:so as |in order )?to tighten(?: it| the knob| the dial)?(?= ?[,.;!]| ?$)|\bin the tightening direction\b|\bthe "
+            r"\b(?:so as |in order )?to tighten(?: it| the knob| the dial)?(?= ?[,.;!]| ?$)|\bin the tightening "
+            r"direction\b|\bthe "
             r"tightening way\b",
             "clockwise",
         ),
         (
             ("loosen",),
-            r"\b(?:so as |in order )?to loosen(?: it| the knob| the dial)?(?= ?[,.;!]| ?$)|\bin the loosening direction\b|\bthe "
+            r"\b(?:so as |in order )?to loosen(?: it| the knob| the dial)?(?= ?[,.;!]| ?$)|\bin the loosening "
+            r"direction\b|\bthe "
             r"loosening way\b",
             "counterclockwise",
         ),
         (
             ("click", "notch", "detent", "tick"),
-            r"\b(?:by )?(?:a|an|one|two|three|a few|a couple of|some|\d+) (?:clicks?|notch(?:es)?|detents?|ticks?)(?: over)? "
+            r"\b(?:by )?(?:a|an|one|two|three|a few|a couple of|some|\d+) (?:clicks?|notch(?:es)?|detents?|ticks?)(?: "
+            r"over)? "
             r"(?=(?:clockwise|counter ?clockwise|anti ?clockwise|cw|ccw|to the)\b)",
             "",
         ),
         (("clockwise by", "left by", "right by", "clockwise one", "clockwise two", "clockwise a ", "left one", "right one"),
-         r"\b(clockwise|to the left|to the right) (?:by )?(?:a|an|one|two|three|a few|a couple of|some|\d+) (?:clicks?|notch(?:es)?|"
+         r"\b(clockwise|to the left|to the right) (?:by )?(?:a|an|one|two|three|a few|a couple of|some|\d+) "
+         r"(?:clicks?|notch(?:es)?|"
          r"detents?|ticks?)\b", r"\1"),
         (
             ("quarter ", "half "),
@@ -106,7 +119,8 @@ WAYS: list[Wording] = [
         ),
         (
             ("finger", "jaw"),
-            r"\bbetween (?:your |the |its )?left (?:finger|jaw|fingertip)?(?: and | and your | and the | and its )right (?:finger|jaw|fingertip)s?\b",
+            r"\bbetween (?:your |the |its )?left (?:finger|jaw|fingertip)?(?: and | and your | and the | and its "
+            r")right (?:finger|jaw|fingertip)s?\b",
             "sideways",
         ),
         (
@@ -122,20 +136,23 @@ WAYS: list[Wording] = [
         ),
         (
             ("forbid", " ban ", "prohibit", "rule out"),
-            r"\b(?:i|we) (?:forbid|ban|prohibit|rule out|veto)(?: you)?(?: to use| from using| using)?(?: the use of| using)? (?:the|your) "
+            r"\b(?:i|we) (?:forbid|ban|prohibit|rule out|veto)(?: you)?(?: to use| from using| using)?(?: the use of| "
+            r"using)? (?:the|your) "
             rf"(left|right)(?: hand)?(?: {_ARM})?\b",
             r"do not use the \1 arm",
         ),
         (("work ", "works "), r"\bwork(s?) the (knob|dial)\b", r"turn\1 the \2"),
         (
             ("hands", "fingers", "touch", "hand"),
-            r"\bwith (?:a |an )?(?:very )?(?:steady|gentle|careful|soft|light|sure|delicate|calm|tender|nimble) (?:hands?|fingers|touch)"
+            r"\bwith (?:a |an )?(?:very )?(?:steady|gentle|careful|soft|light|sure|delicate|calm|tender|nimble) "
+            r"(?:hands?|fingers|touch)"
             r"\b(?! (?:on|at|to|from))",
             "gently",
         ),
         (
             ("like it", "as if it", "as though it", "like you "),
-            r"\b(?:like|as if|as though) (?:it|that) (?:is|was|were) (?:made (?:out )?of (?:\w+ ){0,1}?\w+|an? (?:\w+ ){0,1}?(?:egg|baby|"
+            r"\b(?:like|as if|as though) (?:it|that) (?:is|was|were) (?:made (?:out )?of (?:\w+ ){0,1}?\w+|an? (?:\w+ "
+            r"){0,1}?(?:egg|baby|"
             r"feather|flower|kitten|chick|bird|treasure|vase|glass|soap bubble|snowflake))(?= ?[,.;!?]| ?$)",
             "gently",
         ),
@@ -148,7 +165,8 @@ RESTING_ARMS: list[Wording] = [
     for needles, pattern, by in (
         (
             ("arm", "hand", "gripper", "claw", "manipulator"),
-            rf"\b(?:with|while|keeping|leaving|having) (?:the|your) (left|right)(?: hand)? {_ARM}(?: is| stays| remains| kept| being)? "
+            rf"\b(?:with|while|keeping|leaving|having) (?:the|your) (left|right)(?: hand)? {_ARM}(?: is| stays| "
+            rf"remains| kept| being)? "
             rf"{_RESTS}(?= ?[,.;!]| ?$| pick| lift| grab| take| put| turn| the| and)",
             r"without the \1 arm",
         ),
