@@ -117,7 +117,7 @@ _AFTERTHOUGHTS = [
         ),
         (
             (
-                "or ",
+                " or ",
                 "change",
                 "switch",
                 "rather",

@@ -321,6 +321,21 @@ _PARTS = [
         (_ALL, rf"[.;] (?:next|then|after that|afterwards|and then|also|finally|last) ,? OTHER{_END}", _ONE),
     )
 ]
+_JOINTS = (
+    "without",
+    " but ",
+    " yet ",
+    " and ",
+    " while ",
+    " not ",
+    " never ",
+    "next",
+    "then",
+    "after",
+    "also",
+    "finally",
+    "last",
+)
 _DENIED = re.compile(r"\b(?:not|never|no|without|avoid\w*|instead of|rather than)\b[^.,;]{0,30}$")
 
 
@@ -341,5 +356,7 @@ def short_contradiction(text: EnglishText, out: Decision) -> str:
             not _DENIED.search(words[: hit.start()]) for hit in pattern.finditer(words)
         ):
             return reason
+    if not any(word in words for word in _JOINTS):
+        return ""
     task, named = out.slots.get("task", ""), in_names(text, out)
     return next((reason for tasks, pattern, reason in _PARTS if task in tasks and pattern.search(named)), "")
