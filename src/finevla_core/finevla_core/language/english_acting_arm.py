@@ -242,6 +242,9 @@ def is_idle(text: EnglishText, m: Mention) -> bool:
         return False
     if m.prep == "with" and act is not None and act.value in ACTIVE:
         return False
+    follows = text.parse.tokens[m.end : m.end + 1]
+    if not m.prep and follows and follows[0].kind == "verb" and follows[0].form == "s" and _rests(text, m):
+        return True  # "lift the cube the right arm stays home"
     is_withdrawn = act is not None and act.value == "withdraw" and m in act.objects and not text.is_long
     if is_withdrawn and any(o.kind == "arm" and o.side not in ("", m.side) for o in text.mentions):
         return True

@@ -47,6 +47,7 @@ _TWO_KINDS = (
     no top actually rather instead great can clear empty clean tidy open colour color mind blocks bars tubes
     """)
 )
+_REMAINDERS = word_set("nothing anything something objects things items")
 _SOUNDS = word_set("hmm er um uh oh ah well wait ok")
 
 
@@ -99,7 +100,8 @@ class Context(TokenCursor):
             return "word"
         if text == "open" and token.kind == "verb" and self._is_state():
             return "word"
-        is_warned = text == "mind" and self.near(-1) == "break" and self.near(1) in ("word", "color", "post")
+        is_warned = text == "mind" and self.near(1) in ("word", "color", "post")
+        is_warned = is_warned and (self.near(-1) == "break" or before in ("and", "but", "then"))
         if is_warned and after in ("the", "that"):
             return "neg"
         if token.kind == "shape" and text in ("blocks", "bars", "tubes") and self.near(-1) in ("post", "table", "arm"):
@@ -220,10 +222,8 @@ class Context(TokenCursor):
         if text == "right" and after in RIGHT_BEFORE:
             if self.near(-1) == "verb":
                 return self.verb != "turn"
-            return (
-                self.text(-1) not in ("the", "your", "to", "its", "from", "far", "left", "her", "a")
-                and self.near(-1) != "arm"
-            )
+            is_arm = self.near(-1) == "arm" and not {"the", "your"} & {self.text(-2), self.text(-3)}
+            return self.text(-1) not in ("the", "your", "to", "its", "from", "far", "left", "her", "a") and not is_arm
         if text == "left" and self.text(-1) in (
             "who",
             "whoever",
@@ -239,6 +239,8 @@ class Context(TokenCursor):
             return self.near(1) != "arm"
         if text == "left" and self.text(-1) in ("has", "have", "had") and self.near(1) == "break":
             return True
+        if text == "left" and self.text(-1) in _REMAINDERS:
+            return after not in ("of", "and") and self.near(1) not in ("arm", "bowl", "finger")
         if text == "left" and self.text(-1) in ("is", "are", "be", "been", "was", "being", "were"):
             return self.near(1) not in ("arm", "bowl", "finger") and after not in ("of", "and", "")
         return False

@@ -93,8 +93,8 @@ EXCLUDED: list[Wording] = [
         (("clockwise",), r"^((?:counter)?clockwise) (?:on|with|for) the (?:dial|knob)\b", r"turn the knob \1"),
         (("left", "right"), r"\b(go|goes|put|place|drop) (left|right) ?, (in|into) the bowl\b", r"\1 \3 the \2 bowl"),
         (
-            ("would the", "could the", "can the", "will the"),
-            rf"^(?:would|could|can|will) the (left|right)( hand)?( {_ARM})? (?:please |kindly )?(?:care|like|love|be "
+            ("would the", "could the", "can the", "will the", "would your", "could your", "can your", "will your"),
+            rf"^(?:would|could|can|will) (?:the|your) (left|right)( hand)?( {_ARM})? (?:please |kindly )?(?:care|like|love|be "
             r"able|be willing|want|be so kind as) to ",
             r"with the \1\2\3 ",
         ),

@@ -34,6 +34,7 @@ _PEOPLE = """
     expert specialist specialists amateur amateurs fan fans spectators viewers audience onlookers passers by
     """
 _MATTERS = """
+    manner manners fashion mode modes yonder constraint constraints objective objectives elevation criterion
     fit fits suits suit nvm ty tysm np ngl ffs kthx measurement measurements
     commissioning handover revert reverts leh lah lor hor sia liao yaar needful
     tolerance
@@ -221,7 +222,8 @@ PHRASES = phrase_list("""
     knock on wood, break a leg, over and out, over to you, so far so good, one last time, for the last time, for the
     first time, for the second time, for the third time, the other day, in the corner, in a corner, take heed, take
     heart, take note, bear in mind, keep in mind, keep an eye on, have a heart, lend a hand, give me a hand, give us
-    a hand, need a hand, many hands, all hands
+    a hand, need a hand, many hands, all hands, get a minute, have a minute, got a minute, spare a minute, a minute or two,
+    find a minute, a spare minute
     """)
 # "-ly" that ends an adjective or a noun: something that one may grasp, or that says how a thing looks.
 _NO_ADVERBS = word_set("""

@@ -18,7 +18,8 @@ PREPS = phrase_table(
         "on": """
             on, onto, upon, atop, atop of, on to, on top of, on the top of, on top, down on, down on top of, down onto,
             down upon, onto the top of, over onto, on the upper face of, on the upper side of, to the top of, onto
-            top of, up onto, up on
+            top of, up onto, up on, onto the top face of, on the top face of, onto the top side of, on the top side of, on the
+            top surface of, onto the top surface of, onto the upper face of, onto the upper side of
         """,
         "round": """
             round, around, past, all around, passing around, in a curve around, in an arc round, in an arc around,
@@ -34,7 +35,9 @@ PREPS = phrase_table(
             beside, near by, next door to, hard by, on the left of, on the right of, at the left of, at the right
             of, adjacent to, not far from, in the vicinity of, in the neighbourhood of, at the foot of, side by
             side with, a little behind, a bit behind, in back of, on the far side of, on the near side of, away
-            from, out of, ahead of, in line with, far from, on the left side of, on the right side of, in the
+            from, out of, leaning on, leaning against, that leans on, that leans against, which leans against, which leans on,
+            propped against, resting against, ahead of, in line with, far from, on the left side of, on the right side
+            of, in the
             middle of, on the other side of
         """,
         "under": "under, underneath, beneath, below",

@@ -8,7 +8,7 @@ from finevla_core.language.pattern_tables import Wording
 _PARTS = {
     "THING": r"((?:the|that|this) (?:(?!is\b|are\b|that\b|which\b|you\b|i\b|we\b|bowl\b)\w+ ){0,3}?(?!is\b|are\b)\w+)",
     "NAMED": (
-        r"((?:the|that|this) (?:(?:big|small|large|little|tiny|huge|red|green|blue|yellow|purple|orange) )*(?:cube|"
+        r"((?:the|that|this|an?) (?:(?:big|small|large|little|tiny|huge|red|green|blue|yellow|purple|orange) )*(?:cube|"
         r"block|ball|sphere|can|tin|cylinder|brick|bar|slab|red|green|blue|yellow|purple|orange)(?: one| thing)?)"
     ),
     "BOWL": (

@@ -172,6 +172,8 @@ def _wrong_object(text: EnglishText, out: Decision, act: Act, m: Mention) -> str
         and act.text.startswith(("push", "press", "compress"))
     ):
         return f"I cannot {act.text} {_said(m)}"
+    if m.kind in ("post", "bowl", "table") and not m.prep and act.value == "squeeze" and act.text.startswith("push"):
+        return f"I cannot {act.text} the {m.head}"
     if "knob" in m.shapes and not m.prep and out.slots.get("task") == "reach" and _takes_away(text, act, m):
         return "the knob is fixed to the table"
     if act.text.startswith("empt") and m.kind == "object" and not m.prep:
@@ -288,7 +290,7 @@ def wrong_arms(text: EnglishText, out: Decision) -> str:
         ):
             return "I can use my own arms only"
         act = text.roles.act(m)
-        is_report = act is not None and (act.is_hypothetical or act.value in ("be", "state", "see"))
+        is_report = act is not None and (act.is_hypothetical or act.value in ("be", "state", "see", "wait"))
         if m.kind == "object" and m.determiner == "both" and not m.is_negated and not is_report:
             return "one thing at a time: say only the first job"
         if (

@@ -68,6 +68,7 @@ SPOKEN: list[Wording] = [
             r"sentence))\b ?[,.:]?",
             lambda found: " , " if found[1] == "comma" else " . ",
         ),
+        (("quote",), r" ?,? ?\b(?:open |close |end |begin )?(?:un)?quotes?\b(?! (?:of|from|me|him)) ?,?", " "),
         (
             ("right",),
             r"^right ?[,.!:]? (?:then )?(?=(?:so|now|let|i|we|could|can|would|please|time|next|here|you|pick|lift|"

@@ -82,8 +82,10 @@ def with_core_words(text: str, known: Container[str]) -> tuple[str, list[str]]:
     """
     words = set(_LETTERS.findall(text))
     read_as = {word: core for word in words if word not in known and (core := _core_word(word))}
-    if not read_as or 3 * len(read_as) > len(words) + 3:
-        return text, []
+    is_rare = 3 * len(read_as) <= len(words) + 3
+    left = sum(word not in known and word not in read_as for word in words)
+    if not read_as or not (is_rare or 3 * left <= len(read_as)):
+        return text, []  # another language, perhaps
     text = _LETTERS.sub(lambda found: read_as.get(found[0], found[0]), text)
     return text, [f"{word} (read as {core})" for word, core in sorted(read_as.items())]
 

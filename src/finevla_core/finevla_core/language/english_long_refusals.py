@@ -13,9 +13,10 @@ from finevla_core.language.english_word_tables import word_set
 _DEEDS = frozenset(("pick", "put", "stack", "throw", "turn", "open", "squeeze"))
 ATTACK = re.compile(
     r"\b(ignore|disregard|forget|override|bypass|disable|deactivate|suspend)(s|ing)? (all |any |the |your |every |of )*"
-    r"(previous|prior|earlier|former|above|rules|orders|safety|force|speed|torque|system|limits?|instructions|"
+    r"(previous|prior|earlier|former|above|rules|orders|safety|force|speed|torque|system|(?:\w+ )?limits?|zones?|instructions|"
     r"restrictions|guard)\b"
     r"|\b(switch|turn|shut) (off|down) (all |the |your )*(force|safety|speed|torque|limits?|sensors?|bridge|"
+    r"collisions?|checks?|checking|protection|guards?|gate|brakes?|interlocks?|supervision|"
     r"emergency|stop|"
     r"camera|cameras|watchdog|limiter)\b"
     r"|\b(system prompt|developer mode|admin mode|jailbreak|root access|no safety|safety off|safety is off|"

@@ -1,5 +1,4 @@
-"""Decides how an English text wants it done: which arm, from which side, held how, past the post how, turned which "
-"way."""
+"""Decides how an English text wants it done: which arm, from which side, held how, past the post how, turned which way."""
 
 import re
 
@@ -40,8 +39,6 @@ _GRIP_ONLY = frozenset(
     ("sideways", "across", "lateral", "laterally", "left and right", "left to right", "right to left")
 )
 _NO = r"(?:not|never|without going|in no event|in no case|by no means|rather than|instead of|on no account) "
-
-
 _LONG_FACES = re.compile(
     r"(?<!along the )(?<!along its )\b(?:long|longer|broad) (?:sides?|edges?|faces?)\b|\b(?:its|the) (?:width|breadth)\b"
 )
@@ -85,6 +82,8 @@ def _approach(text: EnglishText, out: Decision) -> None:
     bad = [value for value in values if value in ("near", "below")]
     if bad and len(bad) == len(values):
         out.problem = out.problem or f"I cannot come {'from below' if bad[0] == 'below' else 'from the near side'}"
+    if bad and len(bad) < len(values) and not text.is_long:
+        out.problem = out.problem or "you say two sides to come from: say one"
     values = [value for value in values if value not in ("near", "below")]
     if not text.is_long and set(values) & {c.value for c in _cues(text, "approach") if c.is_negated}:
         out.problem = out.problem or "you say a side to come from, and exclude it"
@@ -278,7 +277,8 @@ def _path(text: EnglishText, out: Decision) -> None:
     values: list[tuple[str, bool, bool, bool]] = []
     last: Mention | None = None
     for m in text.mentions:
-        is_post = m.kind == "post" or (m.kind == "pronoun" and _is_post(text, m, last))
+        is_carried = out.slots.get("task") not in ("pick", "reach", "turn")
+        is_post = m.kind == "post" or (m.kind == "pronoun" and is_carried and _is_post(text, m, last))
         if is_post and m.prep in ("over", "round") and not m.is_hypothetical:
             values.append((m.prep, m.is_negated, m.is_repair, m.is_side))
         elif m.kind == "post" and m.prep in ("under", "through") and not m.is_negated:

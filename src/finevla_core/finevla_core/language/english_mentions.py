@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from finevla_core.language.english_color_words import FRUIT
 from finevla_core.language.english_noun_phrase_words import (
     AFTER_COLOR,
     AMOUNTS,
@@ -18,7 +19,6 @@ from finevla_core.language.english_noun_phrase_words import (
     ROWS,
     UNSEEN,
 )
-from finevla_core.language.english_object_words import FRUIT
 from finevla_core.language.english_tokens import EnglishToken
 
 _OPENING_WORDS = 8  # bounds the time for a text of articles

@@ -10,7 +10,7 @@ FOREIGN = word_set("my his her mine yours")
 NUMBERS = word_set("two three four five six several many")
 MODIFIERS = (
     word_set("""
-    thin slim slender tall long short flat round narrow wide broad thick heavy light empty full open opened
+    thin slim slender farthest furthest tall long short flat round narrow wide broad thick heavy light empty full open opened
     closed only same own other upper lower whole entire coloured colored shaped active passive first last next
     single very fairly rather somewhat slightly more most nice pretty lovely near far nearer farther one
     active working loose lone lonely remaining available damn bloody said given free robot robots nearest

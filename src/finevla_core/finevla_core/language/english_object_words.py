@@ -1,70 +1,41 @@
-"""English words for what stands in the world: colours, shapes, sizes, arms, bowls, the post, and the words beside them."""
+"""English words for what stands in the world: shapes, sizes, arms, bowls, the post, and the words beside them."""
 
-from finevla_core.language.english_word_tables import phrase_list, phrase_table, word_set
+from finevla_core.language.english_word_tables import phrase_list, phrase_table
 
-COLORS = phrase_table(
-    {
-        "red": """
-            red, reddish, reddest, crimson, scarlet, ruby, vermilion, vermillion, carmine, maroon, burgundy, cherry, cherry
-            red, brick red, blood red, fire engine red, tomato red, wine red, rose red, bright red, dark red,
-            light red, deep red
-        """,
-        "green": """
-            green, greenish, greenest, emerald, emerald green, lime, lime green, grass green, leaf green, leafy green,
-            olive, olive green, jade, jade green, forest green, moss green, mint green, apple green, pea green,
-            bottle green, sea green, dark green, light green, bright green, deep green, pale green, chartreuse,
-            viridian
-        """,
-        "blue": """
-            blue, bluish, bluest, navy, navy blue, azure, sky blue, cobalt, cobalt blue, sapphire, sapphire blue, royal
-            blue, ultramarine, cerulean, ocean blue, midnight blue, baby blue, steel blue, dark blue, light blue,
-            bright blue, deep blue, pale blue, marine blue, cornflower blue
-        """,
-        "yellow": """
-            yellow, yellowish, yellowest, golden, gold, gold coloured, lemon, lemon yellow, golden yellow, canary, canary
-            yellow, mustard, mustard yellow, sunny yellow, sunshine yellow, banana yellow, bright yellow, dark
-            yellow, light yellow, pale yellow, deep yellow, butter yellow, corn yellow
-        """,
-        "purple": """
-            purple, purplish, violet, magenta, lilac, lavender, mauve, plum, plum coloured, amethyst, aubergine,
-            violet purple, royal purple, dark purple, light purple, bright purple, deep purple, pale purple, grape
-            purple
-        """,
-        "orange": """
-            orange, orangey, orangish, blood orange, tangerine, amber, pumpkin, pumpkin orange, carrot, carrot orange, apricot,
-            mandarin,
-            bright orange, dark orange, light orange, deep orange, burnt orange, pale orange, clementine
-        """,
-    }
-)
 SHAPES = phrase_table(
     {
         "cube": """
             cube, cubes, block, blocks, box, boxes, die, dice, dices, crate, crates, square block, cubic block,
             cubic box, square box, cubic object, cubic thing, cuboid block, toy block, building block, cubic one,
-            square one, cubical object
+            square one, square thing, square object, square piece, square item, boxy thing, boxy object, boxy one,
+            square thingy, cubical object
         """,
         "cylinder": """
             cylinder, cylinders, can, cans, tin, tins, drum, drums, tube, tubes, barrel, barrels, canister,
             canisters, tin can, tin cans, round can, round tin, can of tin, soda can, drinks can, drink can, soup
             can, cylindrical object, cylindrical thing, cylindrical one, cylindrical block, cylindrical can, beer
-            can, cola can, cylindrical item, cylindrical piece, roller
+            can, cola can, coke can, pop can, beverage can, cylindrical item, cylindrical piece, tubular thing, tubular
+            object, tubular one, tube shaped thing, tube shaped object, roller
         """,
         "ball": """
             ball, balls, sphere, spheres, marble, marbles, globe, globes, orb, orbs, round ball, round sphere,
             spherical object, spherical thing, spherical one, spherical item, round one, round object, round
-            thing, bead
+            thing, round piece, round item, round thingy, roundish thing, roundish one, roundish object, spheroid, bead
         """,
         "brick": """
             brick, bricks, bar, bars, slab, slabs, ingot, ingots, long brick, flat bar, long bar, flat brick, long
             block, flat block, long box, oblong block, rectangular block, rectangular bar, oblong, oblong one,
             rectangular brick, flat slab, oblong brick, long one, elongated block, elongated one, rectangular box,
-            toy brick, oblong object
+            toy brick, lego brick, oblong object, oblong thing, oblong piece, rectangular thing, rectangular object,
+            rectangular one, rectangular piece, rectangular item, rectangular prism, long thing, long object, long piece,
+            long item, elongated thing, elongated object, elongated piece, longish block, longish thing, longish one
         """,
         "knob": """
             knob, knobs, dial, dials, rotary knob, control knob, turning knob, rotary switch, rotary dial, control
             dial, turn knob, round knob, rotary control, rotating knob, rotary, adjusting knob, adjustment knob,
-            fixed knob, regulator, selector, adjuster, volume knob, control wheel, turning dial, rotatable knob
+            fixed knob, regulator, selector, adjuster, volume knob, control wheel, turning dial, rotatable knob,
+            selector knob, turnable knob, twist knob, twisty knob, turny knob, knobby thing, turny thing, twisty thing,
+            knob thing, dial thing, rotary encoder, encoder knob, thumbwheel, potentiometer
         """,
     }
 )
@@ -82,23 +53,20 @@ SIZES = phrase_table(
             titchy, teensy, teensy weensy, teeny tiny, teeny weeny, itty bitty, tiny little, diminutive, dinky,
             smallish, small,
             little, smaller, tiny, mini, smallest, littlest, very small, miniature, tinier, tiniest, wee,
-            minute, petite, teeny, small sized, undersized, compact, littler, lesser, pint sized
+            minute, petite, teeny, small sized, undersized, compact, littler, lesser, pint sized, pint size, itsy bitsy,
+            minuscule, miniscule, pocket sized, pocket size, bite sized, bite size, puny, micro, microscopic, small size,
+            lil, smol, xs, extra small, less big, not so big, not so large, not that big, not very big, not as big
         """,
         "big": """
             whopping, humongous, gigantic, colossal, sizable, chunky, largish, biggish, big old, great big, whacking
             great, big, large, bigger, huge, larger, giant, biggest, largest, very big, very large, great, enormous,
-            bulky, oversized, hefty, massive, sizeable, large sized, big sized, jumbo, king sized
+            bulky, oversized, hefty, massive, sizeable, large sized, big sized, jumbo, king sized, king size, immense,
+            mega, super sized, super size, monstrous, monster, mammoth, substantial, considerable, large size, big size,
+            big fat, great big fat, big ass, xl, extra large, less small, not so small, not that small, not very small
         """,
     }
 )
 SIDES = phrase_table({"left": "left, lefthand, leftmost, lh", "right": "right, righthand, rightmost, rh"})
-# Colour words that alone are something to eat or to wear: "the lemon" is none of our objects, "the lemon cube" is.
-FRUIT = word_set(
-    """
-    amethyst apricot aubergine canary carrot cherry clementine emerald gold jade lemon lime mandarin mustard olive
-    orange plum pumpkin ruby sapphire tangerine
-    """
-)
 ARMS = phrase_list(
     """
         arm, arms, hand, hands, gripper, grippers, manipulator, manipulators, claw, claws, limb, limbs, robot arm,
@@ -106,7 +74,7 @@ ARMS = phrase_list(
         mechanical arm, mechanical hand, mechanical claw, hand side arm, gripper arm, gripping hand, side arm,
         hand arm, hand gripper, hand claw, hand manipulator, paw, mitt, arm gripper, arm and gripper, arm and
         hand, tool arm, effector, side gripper, side hand, side claw, hand limb, side limb, tcp, grabber, forearm,
-        hand one, mitts, paws, side manipulator, handed, handedly
+        hand one, mitts, paws, side manipulator, handed, handedly, pinchers, grasper, graspers, actuator, appendage
     """
 )
 FINGERS = phrase_list(
@@ -232,7 +200,8 @@ APPROACHES = phrase_table(
     {
         "top": """
             above it, above, top, overhead, up high, straight above, directly above, right above, directly
-            overhead, upward, upwards, the air, on high, up above, over it, the top side, high above, over the top
+            overhead, upward, upwards, the air, on high, up above, over it, the top side, high above, over the top, atop, the
+            upper side, upper side
         """,
         "front": """
             behind it, beyond it, front, front side, far side, far end, far front, far face, distant side, distant
@@ -242,12 +211,13 @@ APPROACHES = phrase_table(
             far from you, side farthest from you, side furthest from you, side far from you, side facing away from
             you, side that faces away from you, side away from the robot, side that is away from you, side
             pointing away from you, side turned away from you, side opposite you, side opposite to you, side
-            facing away from the robot, side that is furthest from you, side far from the robot, side farthest
+            facing away from the robot, in front of it, side that faces away from the robot, side which faces away from you,
+            side which faces away from the robot, side that is furthest from you, side far from the robot, side farthest
             from the robot, side furthest from the robot, side facing away, side farther from you, side further
             from you
         """,
-        "left": "left",
-        "right": "right",
+        "left": "left, side on the left, somewhere on the left, somewhere left, over on the left",
+        "right": "right, side on the right, somewhere on the right, somewhere right, over on the right",
         "near": """
             near side, near end, nearside, near face, back, back side, rear, rear side, near edge, closer side,
             close side, nearer side, nearest side, side facing you, side towards you, robot side, your side, near,
@@ -286,7 +256,12 @@ TURNS = phrase_table(
             hand goes, the way a clock hand moves, like tightening a screw, as if tightening a screw,
             like you tighten a screw,
             like closing a tap, as if closing a tap, like screwing in a screw, like closing a jar, like shutting a tap,
-            like clock hands, rightwards, rightward, as a clock does
+            like clock hands, rightwards, rightward, as a clock does, as the clock turns, as the clock goes, as the clock
+            runs, as clock hands move, as clock hands go, as clock hands turn, the same way as a clock, same way as a
+            clock, in clock direction, in clock sense, in the sense of the clock, in the sense of a clock, in the
+            direction of a clock, in the direction of the hands of the clock, in the direction of the hands of a clock,
+            in the direction of clock hands, in the direction the clock goes, with the hands of the clock, with the hands
+            of a clock, with the clock hands, following the clock, following the hands of the clock
         """,
         "counterclockwise": """
             like loosening a screw, as if loosening a screw, like you loosen a screw, like opening a tap,
@@ -298,18 +273,23 @@ TURNS = phrase_table(
             the hands of the clock, against the direction of the clock, contraclockwise, widdershins, against
             clockwise, opposite to a clock, against the hands of a clock, against the way a clock goes, against
             the way the clock goes, leftwards, leftward, opposite to clockwise, opposite to the hands of a clock,
-            the opposite way to a clock, against the direction of a clock
+            the opposite way to a clock, against the direction of a clock, anti clock, contra clockwise, non clockwise,
+            acw, withershins, against clock direction, against the sense of the clock, against clock hands, against the
+            clock hands, counter to the clock, counter to the hands of the clock, contrary to the clock, in reverse
+            clockwise, reverse clockwise
         """,
     }
 )
 GRASPS = phrase_table(
     {
         "sideways": """
-        left and the right, left and its right, sideways, side to side, laterally, lateral, by its sides, at
+        left and the right, left and its right, sideways, sidewise, side to side, laterally, lateral, by its sides, at
         its sides, on its sides, across, left and
             right, right and left, left to right, right to left, by the sides, at
             the sides, left plus right, crosswise, crossways, on either side, at either side, to either side,
-            widthways, widthwise, left / right, left
+            widthways, widthwise, sidewise, by both sides, by both its sides, by its two sides, by the two sides, by its side
+            faces, by the side faces, by its flanks, by the flanks, by both flanks, at its flanks, across its width, over its
+            width, left / right, left
             right, to its left and right, transversely, transverse
         """,
         "lengthways": """
@@ -319,7 +299,8 @@ GRASPS = phrase_table(
             side, longwise, in front and behind, longitudinally, longitudinal, near and far faces, near and far
             sides, far and near sides, near and far, far and near, before and behind, ahead and behind, fore aft,
             front / back, in front and
-            in back, near and far ends, front back, front or rear
+            in back, near and far ends, front back, front or rear, near and the far side, near and the far, far and the near
+            side, along its length, along the length
         """,
     }
 )
@@ -333,7 +314,7 @@ IDLE = phrase_list(
         surplus,
         out of the game, out to lunch, sit this round out, sits this round out, takes a back seat, a back seat,
         has a breather,
-        a breather, a day off, signed off, laid off, gets the day off, twiddle its thumbs, a rest day, the bench,
+        a breather, a day off, signed off, laid off, gets the day off, twiddle its thumbs, a rest day,
         parked, idle, idles, still, stationary, passive, at rest, resting, inactive, motionless, unused, folded,
         retracted position, out of the way, out of this, out of it, aside, away from this, home pose, rest pose,
         rest position, resting position, resting place, home position, switched off, off duty, powered down,

@@ -2,10 +2,14 @@
 
 import re
 
+from finevla_core.language.english_courtesies import without_courtesies
+from finevla_core.language.english_deed_idioms import DEEDS
+from finevla_core.language.english_end_idioms import ENDS
 from finevla_core.language.english_exclusions import EXCLUDED
 from finevla_core.language.english_idioms import ANYWHERE
 from finevla_core.language.english_indirect_requests import ANNOUNCED, SPOKEN
 from finevla_core.language.english_short_idioms import ONE_DEED
+from finevla_core.language.english_way_idioms import RESTING_ARMS, WAYS
 from finevla_core.language.pattern_tables import reworded
 
 _SHORT = 300  # letters: longer texts describe motions in steps
@@ -227,7 +231,7 @@ _ONE_DEED = [
          rf"(?:left|right)(?: hand)?( {_HAND}| bowl| side)?\b", r"\1\2"),
         (r",? if you (?:would|could|might) (?:please |kindly |just )?(?=(?:go|pick|put|stack|turn|lift|take|grab|place|hover|"
          r"reach|move|clear|set|get|drop|twist|rotate|hoist|raise|bring|carry)\b[^.!]*\?)", " could you "),
-        (r"\bwhat if you (?:could |would |just )?", "i would like it if you "),
+        (r"\bwhat if you (?:could |would |just )?", "could you "),
         (rf"{_THE} (?:is|are) (?:meant |destined |intended |bound |due )?for the (?=left|right)", r"put \1 in the "),
         (rf"{_THE} (?:home|place|destination|spot) is (?:in )?the (?=left|right)", r"put \1 in the "),
         (rf"{_THE} (?:does|do) not (?:belong|go|live) (?:on|in|at|there|here)\b[^,;.]*[,;.] ?(?:it|they) (?:belongs?|goes|go) ",
@@ -326,9 +330,9 @@ def plain(text: str) -> str:
     Returns:
         The text with what is roundabout in it written plainly.
     """
-    text = reworded(text, (*SPOKEN, *_ANYWHERE, *ANYWHERE))
+    text = reworded(without_courtesies(text), (*SPOKEN, *_ANYWHERE, *ANYWHERE, *WAYS))
     if len(text) < _SHORT:
-        text = reworded(text, (*EXCLUDED, *ANNOUNCED, *ONE_DEED))
+        text = reworded(text, (*EXCLUDED, *DEEDS, *ANNOUNCED, *ENDS, *RESTING_ARMS, *ONE_DEED))
         for pattern, by in _ONE_DEED:
             text = pattern.sub(by, text)
     return text

@@ -37,7 +37,7 @@ _STILL_FRESH = word_set("""
     ok okay hey robot first next finally well also slowly gently carefully you i we that please just now only
     kindly to then quickly softly simply task action goal job lastly afterwards alright so and yo hi hello
     second secondly oh ah um uh maybe perhaps basically literally honestly yeah yep yes anyway anyways right
-    """)
+    """) | {"pretty please", "would you", "will you"}
 _DONE = word_set("done complete completed finished ok okay ready over passed")
 _PURPOSE_OK = word_set("""
     want wants need needs like ask have has is are be going asked told about supposed used use kind way ready
@@ -261,7 +261,7 @@ class Walk(Steps):
             and self.near(0) in ("break", "prep")
             and (
                 (self.act is not None and self.act.value in ("clean", "put", "pick", "throw"))
-                or (self.act is None and self.text(0) in ("in", "into"))
+                or (self.act is None and self.text(0) in ("in", "into", "to"))
             )
         ):
             self.i -= 1

@@ -263,7 +263,7 @@ def _is_named_for_work(text: EnglishText, out: Decision) -> bool:
         return True
     for m in text.mentions:
         if text.is_target(m, target) and (
-            (m.sentence in text.roles.verbless and m.prep in ("", "to") and tokens[m.start - 1].text != "for")
+            (m.sentence in text.roles.verbless and m.prep in ("", "to", "over") and tokens[m.start - 1].text != "for")
             or text.roles.score(m) >= 2.0
             or (
                 m.prep == "of"

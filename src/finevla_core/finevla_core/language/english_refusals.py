@@ -11,6 +11,7 @@ from finevla_core.language.english_noun_phrase_words import FOREIGN
 from finevla_core.language.english_parse_types import Act, Unknown
 from finevla_core.language.english_questions import no_command, questions
 from finevla_core.language.english_quotes import only_quotes
+from finevla_core.language.english_short_contradictions import short_contradiction
 from finevla_core.language.english_short_impossible import limit
 from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import WANTING, EnglishText
@@ -49,7 +50,18 @@ def refusal(text: EnglishText, out: Decision) -> tuple[str, tuple[str, ...]]:
     if words:
         return _quoted(words), tuple(dict.fromkeys(words))
     if not text.is_long:
-        for check in (cannot, questions, several, wrong_arms, wrong_target, wrong_way, limit, untold, contradiction):
+        for check in (
+            cannot,
+            questions,
+            several,
+            wrong_arms,
+            wrong_target,
+            wrong_way,
+            limit,
+            untold,
+            contradiction,
+            short_contradiction,
+        ):
             if reason := check(text, out):
                 return reason, ()
         if reason := only_quotes(text.words) or another_occasion(text.words):
@@ -97,7 +109,9 @@ def _matters(text: EnglishText, unknown: Unknown) -> bool:
     is_headed = unknown.is_aside and [t.text for t in text.parse.tokens[unknown.at + 1 : unknown.at + 2]] == [":"]
     if is_headed and not text.positive and not any(t.kind == "number" for t in text.parse.tokens):
         return True  # "pulverise: red cube"
-    if unknown.is_predicate or (unknown.prep == "with" and act is None and not unknown.is_side):
+    if unknown.is_predicate or (
+        act is None and not unknown.is_side and (unknown.prep == "with" or _begins_with_from(text, unknown.at))
+    ):
         return True
     if not text.wanting or (unknown.is_first and not unknown.is_side):
         return not unknown.is_aside or not text.wanting
@@ -111,6 +125,12 @@ def _matters(text: EnglishText, unknown: Unknown) -> bool:
     ):
         return False
     return not (unknown.text.endswith("ly") and not unknown.is_object and not unknown.prep)
+
+
+def _begins_with_from(text: EnglishText, at: int) -> bool:
+    """ "From oevrhead, lift it": a side to come from, perhaps."""
+    tokens = text.parse.tokens
+    return at > 0 and tokens[at - 1].text == "from" and (at == 1 or tokens[at - 2].kind == "break")
 
 
 def _mention_matters(text: EnglishText, m: Mention, out: Decision) -> bool:

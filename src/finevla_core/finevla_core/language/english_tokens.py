@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cache
 
+from finevla_core.language import english_color_words as colors
 from finevla_core.language import english_fillers as fillers
 from finevla_core.language import english_function_words as words
 from finevla_core.language import english_object_words as things
@@ -13,6 +14,7 @@ from finevla_core.language.english_arm_by_place import name_arms
 from finevla_core.language.english_keys import with_core_words
 from finevla_core.language.english_paraphrases import plain
 from finevla_core.language.english_repairs import with_repairs
+from finevla_core.language.english_run_on import with_pauses
 from finevla_core.language.english_typos import WRITTEN, mend, written_out
 from finevla_core.language.english_verb_forms import forms
 from finevla_core.language.english_word_tables import word_set
@@ -67,6 +69,7 @@ _CONTRACTIONS = [
         (r"-(?<=\w-)(?=\w)", " "),
         (r"\bno not (?!that\b)", "no , not "),
         (r"_", " "),
+        (r"(?<=\w) ?[&+] ?(?=\w)", " and "),
         (r"&", " and "),
         (r"\bi\.e\.|\be\.g\.", " "),
         (r"[-=]*>|→|⇒", " to "),
@@ -142,7 +145,7 @@ def _nouns() -> dict[str, tuple[str, str, str]]:
         ("shapeword", things.SHAPE_WORDS),
         ("size", things.SIZES),
         ("side", things.SIDES),
-        ("color", things.COLORS),
+        ("color", colors.COLORS),
     ):
         table |= {phrase: (kind, value, "") for phrase, value in rows.items()}
     return table
@@ -239,7 +242,7 @@ def raw_words(text: str) -> list[str]:
         text = _THINKING.sub("", text)
     text = _ASKED.sub("could you", text) if " you" in text else text
     text = _TAG.sub(" .", text) if "?" in text[-3:] else text
-    return [word.strip(" ") for word in _WORD.findall(plain(with_repairs(text)))[: MAX_TOKENS + 1]]
+    return [word.strip(" ") for word in _WORD.findall(plain(with_repairs(with_pauses(text))))[: MAX_TOKENS + 1]]
 
 
 def _clean(raw: list[str]) -> list[str]:
@@ -255,6 +258,9 @@ def _clean(raw: list[str]) -> list[str]:
         elif word in "|/":
             word = ";"
         if word in (":", "=") and out and out[-1] in _KEYS and (len(out) < 2 or out[-2] in BREAKS or out[-2] == ";"):
+            continue
+        if word in (":", "=") and out and out[-1] in ("shape", "verb", "noun", "subject", "dir", "act"):
+            out.pop()
             continue
         if word == "=":
             continue

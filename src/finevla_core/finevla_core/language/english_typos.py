@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
+from finevla_core.language import english_color_words as colors
 from finevla_core.language import english_object_words as things
 from finevla_core.language import english_verbs as verbs
 from finevla_core.language.english_fillers import stems
@@ -35,6 +36,15 @@ WRITTEN = {
     "sml": "small", "lrg": "large", "lge": "large", "clr": "clear", "tbl": "table", "obj": "object", "amr": "arm",
     "plase": "please", "pleas": "please", "pleae": "please",
     "gimme": "give me", "lemme": "let me", "i'm": "i am",
+    "rd": "red", "org": "orange", "prp": "purple", "brk": "brick", "cyln": "cylinder", "cylndr": "cylinder", "bwl": "bowl",
+    "rbowl": "right bowl", "lbowl": "left bowl", "rarm": "right arm", "larm": "left arm", "rhand": "right hand",
+    "lhand": "left hand", "rgripper": "right gripper", "lgripper": "left gripper", "grpr": "gripper", "ee": "end effector",
+    "eef": "end effector", "robo": "robot", "p/u": "pick up", "tgt": "target", "appr": "approach", "abv": "above",
+    "ting": "thing", "menat": "meant", "sm": "small", "rnd": "round", "dst": "destination", "plc": "place", "mv": "move",
+    "stk": "stack", "rot": "rotate", "imma": "i will", "wouldja": "would you",
+    "couldja": "could you", "didja": "did you", "whaddya": "what do you", "c.w.": "clockwise", "c.c.w.": "counterclockwise",
+    "a.c.w.": "counterclockwise", "li'l": "little", "lil'": "little", "nevermind": "never mind", "lefthanded": "left handed",
+    "righthanded": "right handed",
 }  # fmt: skip
 # Apostrophes left out, where the word is none by itself, or none before what follows.
 _BARE = {
@@ -69,7 +79,7 @@ _BARE_BEFORE = [
     for needles, pattern, by in (
         (
             (" id ",),
-            r"\bid (?=(?:like|love|rather|prefer|appreciate|want|be|say|need|really|just|also|suggest)\b)",
+            r"\bid (?=(?:do|like|love|rather|prefer|appreciate|want|be|say|need|really|just|also|suggest)\b)",
             "i would ",
         ),
         ((" hes ", " shes "), r"\b(he|she)s (?=(?:put|taken|got|gone|been|left|had|just|already|\w+ed)\b)", r"\1 has "),
@@ -91,6 +101,12 @@ _BARE_BEFORE = [
             r"\b(red|green|blue|yellow|purple|orange|small|big) cu[eb]\b(?! (?:ball|stick))",
             r"\1 cube",
         ),
+        (
+            ("-hand ",),
+            r"\b(left|right)-hand (?=(?:red|green|blue|yellow|purple|orange|small|big|cube|ball|brick|block|cylinder)\b)",
+            r"\1 ",
+        ),
+        ((" bal", " bll"), r"\b(red|green|blue|yellow|purple|orange|small|big) b(?:al|ll|aal)\b", r"\1 ball"),
         (("hoover ",), r"\bhoover (?=(?:over|above)\b)", "hover "),
         (("pickup", "pick_up"), r"\bpick(?:up|_up) (?!of\b|on\b|is\b|point\b|and\b|pose\b)(?=[a-z])", "pick up "),
         (
@@ -122,7 +138,8 @@ _SHORT_CORE = ("above", "front", "table", "small", "large", "brick", "block", "p
                "lower", "clear", "raise", "carry", "twist", "round")  # fmt: skip
 # English words that are one letter from those above and mean something else.
 _NO_SLIPS = word_set("""
-    quartet quarto quarte spotted
+    chunk chunks blues blush caret carte barre litter minuet mint punny tinny teens robs rams
+    plank crease stale grape grapes star rout quartet quarto quarte spotted
     abound advisee aground algin algins anther balancers beats bedside bellow betide bitted bitting blats bloc bock
     boots bridged bridging briggs brigs bringer cardies carnies carr carriers carte cartes carve carved carves
     carving cary clearwing cloned clones cloning closets cloves cloyed cloying coaming coiner collectings collet
@@ -179,7 +196,8 @@ def mend(
         The words, and what to tell the operator of those that were read as another.
     """
     strange = [w for w in raw if w not in known and w.isalpha()]
-    if not strange or 3 * len(strange) > len(raw) + 3:
+    is_rare = 3 * len(strange) <= len(raw) + 3
+    if not strange or not (is_rare or len(strange) <= _MAX_MENDED):
         return raw, []
     read_as = {w: slip for w in strange if (slip := _slips().get(w)) is not None}
     read_as |= {w: _DRAWN_OUT.sub(r"\1", w) for w in strange if w not in read_as and _DRAWN_OUT.search(w)}  # "sooo"
@@ -193,6 +211,8 @@ def mend(
         if near := _nearest(word, known):
             guessed[word] = near
     read_as |= guessed
+    if not is_rare and not read_as.keys() >= set(strange):
+        return raw, []  # another language, perhaps
     return [read_as.get(word, word) for word in raw], [f"{word} (read as {near})" for word, near in guessed.items()]
 
 
@@ -258,7 +278,7 @@ def _one_apart(word: str) -> set[str]:
 @cache
 def _slips() -> dict[str, str]:
     """Words that a slip of the keys shall not hide: as they come out with two letters swapped, one lost or one doubled."""
-    names = {w for rows in (things.COLORS, things.SHAPES, things.SIDES, things.SIZES) for w in rows if " " not in w}
+    names = {w for rows in (colors.COLORS, things.SHAPES, things.SIDES, things.SIZES) for w in rows if " " not in w}
     names |= {arm for arm in things.ARMS if " " not in arm and len(arm) > 2} | {
         "bowl",
         "table",
@@ -276,10 +296,11 @@ def _slips() -> dict[str, str]:
         swapped = (word[:i] + word[i + 1] + word[i] + word[i + 2 :] for i in range(len(word) - 1))
         table |= {w: word for w in swapped if len(w) >= 4 and w != word}
         if word in doing and len(word) >= 4:
-            table |= {w: word for i in range(len(word)) if (w := word[:i] + word[i] + word[i:]) not in _NO_SLIPS}
+            table |= {word[:i] + word[i] + word[i:]: word for i in range(len(word))}
     for word in _SHORT_CORE:
-        table |= {w: word for i in range(1, len(word)) if (w := word[:i] + word[i + 1 :]) not in _NO_SLIPS}
+        table |= {word[:i] + word[i + 1 :]: word for i in range(1, len(word))}
     for word in sorted(names):
-        table |= {word[:i] + word[i + 1 :]: word for i in range(1, len(word)) if len(word) >= 6}
+        lost = {word[:i] + word[i + 1 :] for i in range(1, len(word)) if len(word) >= 6}
+        table |= dict.fromkeys(lost, word)
         table |= {word[:i] + word[i] + word[i:]: word for i in range(len(word)) if len(word) >= 4}
-    return table
+    return {slip: word for slip, word in table.items() if slip not in _NO_SLIPS}

@@ -12,7 +12,7 @@ VERBS: dict[str, list[str]] = {
             swipe, whip, claim, remove, extract, withdraw-from, liberate, rescue, nip, enclose, encircle, embrace,
             uplift, receive, accept, winch, hike, hitch, boost, levitate, prise, harvest, requisition, commandeer,
             procure,
-            ensnare, corral, wrangle, clinch, wrest, airlift, latch, recover
+            ensnare, corral, wrangle, clinch, wrest, airlift, latch, recover, heft, tweeze
         """
     ),
     "reach": phrase_list(
@@ -21,7 +21,8 @@ VERBS: dict[str, list[str]] = {
             guide, glide, swing, fly, extend, stretch, arrive, send, navigate, line, align, aim, direct, slide,
             float, sail, draw, creep, ease, drift, locate, sneak, dock, stop, halt, unfold, park, hop, leap,
             saunter, amble, cruise, sidle, loom, meander, sashay, skim, soar, waltz, inch, journey,
-            vault, jump, station, servo, jog, traverse, drive, pilot, manoeuvre, maneuver, pull up, zoom, scoot, trundle
+            vault, jump, station, servo, jog, traverse, drive, pilot, manoeuvre, maneuver, pull up, zoom, scoot, trundle,
+            dash, scurry, gravitate, beeline, tiptoe, mosey
         """
     ),
     "put": phrase_list(
@@ -32,7 +33,8 @@ VERBS: dict[str, list[str]] = {
             slap, smack, whack, slam, displace, sit-down,
             shuttle, usher, escort, chauffeur, port, taxi, slot, nestle, nest, lodge, entrust, tote, hustle, trolley,
             sling, smuggle, spirit, commit, banish, redeposit, sink-in, shepherd, courier, evacuate, migrate, sideline, discard,
-            discharge, dispose, unload, pack, stuff, dunk, relegate, consign, house, tumble
+            discharge, dispose, unload, pack, stuff, dunk, relegate, consign, house, tumble, offload, schlep, shlep,
+            transplant, transpose, herd, march, situate, land
         """
     ),
     "throw": phrase_list("throw, toss, chuck, fling, lob, sling, hurl, pitch, cast, heave-at, launch-at"),
@@ -46,11 +48,11 @@ VERBS: dict[str, list[str]] = {
         """
             turn, rotate, twist, wrench, ratchet, slew, twiddle, tweak, spin, swivel, crank, revolve, wind,
             adjust, roll, twirl, whirl, screw,
-            dial, pivot, torque
+            dial, pivot, torque, gyrate, readjust, regulate, tune
         """
     ),
     "clean": phrase_list(
-        "clean, clear, tidy, sweep, rid, relieve, divest, unburden, declutter, empty, vacate, neaten, straighten"
+        "clean, clear, tidy, sweep, rid, relieve, divest, unburden, declutter, unclutter, empty, vacate, neaten, straighten"
     ),
     "rise": phrase_list("rise, ascend, climb"),
     "squeeze": phrase_list("squeeze, press, touch, contact, push, compress"),
@@ -77,7 +79,8 @@ VERBS: dict[str, list[str]] = {
     ),
     "want": phrase_list("want, wish, prefer, need, require, fancy, desire, crave, demand"),
     "see": phrase_list(
-        "see, identify, pinpoint, find, watch, check, note, notice, spot, consider, verify, confirm, double-check"
+        "see, identify, pinpoint, detect, search, find, watch, check, note, notice, spot, consider, verify, confirm, "
+        "double-check"
     ),
     "withdraw": phrase_list("withdraw, retreat, retract, leave, return, back"),
 }
@@ -184,7 +187,8 @@ _FIXED = {
         fetch me, latch on to, latch onto, latch on, rustle up, take charge of, take possession of,
         get your fingers around,
         get your fingers round, get your hands on, get your hand on, lay your hand on, lay your hands on, lay hands on,
-        scare up, dig out, dig up, whip up, jack up, take custody of, relieve the table of, come up with
+        scare up, dig out, dig up, whip up, jack up, take custody of, relieve the table of, come up with, snap up,
+        jerk up, lever up, hold on to, hold onto, cling to, cling onto, grasp hold of, snap hold of, lift hold of
     """,
     ("verb", "pick", "s"): "takes hold of, gets hold of",
     ("verb", "pick", "ing"): "taking hold of",
@@ -194,7 +198,9 @@ _FIXED = {
         nip over, nip across, nip to, pop over, pop across, hop over to, scoot over, zip over, run over to,
         skip over, slip over, dart over,
         wander over, wander to, buzz over, stroll over, trot over, pull up, draw up, have a look at, mosey over,
-        swing by, swing over to, stop by, head for, head to, head towards,
+        swing by, swing over to, stop by, head for, head to, head towards, stand by over, seek out, touch down near,
+        centre over, center over, centre on, center on, centre yourself over, center yourself over, centre yourself on,
+        center yourself on, centre yourself above, center yourself above, get yourself over, get yourself above,
         head over, get there, enter, goto, get to, get at, get over to
     """,
     ("verb", "reach", "s"): "heads for, heads to, heads over, heads towards, gets there, enters, gets to",
@@ -207,7 +213,10 @@ _FIXED = {
     """,
     ("verb", "clean", "base"): "mop up, hoover up",
     ("verb", "want", "base"): "would like, would love",
-    ("approach", "top", ""): "top approach, overhead approach, vertical approach, top grasp, top grip",
+    ("approach", "top", ""): """
+        top approach, overhead approach, vertical approach, top grasp, top grip, overhead grasp, overhead grip,
+        vertical grasp, vertical grip, downward grasp, downwards grasp, downward grip, top pick, overhead pick
+    """,
     ("approach", "left", ""): "left approach, left side approach",
     ("approach", "right", ""): "right approach, right side approach",
     ("approach", "front", ""): "front approach, far side approach",
