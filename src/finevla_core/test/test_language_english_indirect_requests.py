@@ -97,6 +97,9 @@ def test_a_listed_thing_is_refused_by_its_name(thing: str) -> None:
         "Don't do a top grasp on the red cube.",
         "Never do a counterclockwise turn of the knob.",
         "Don't make a turn of the knob.",
+        "never do a quick lift of the ball",
+        "Do not attempt an overhead pick of the red cube",
+        "do not try a side grip on the can",
         "Do not perform a pick of the blue ball.",
         "Please do not forget not to lift the red ball.",
         "We should not lift the red ball.",
@@ -140,3 +143,26 @@ def test_do_you_know_what_before_a_command_asks_nothing(text: str) -> None:
 )
 def test_do_you_know_what_before_anything_else_is_a_question(text: str) -> None:
     assert read_english(text).refusal == "this is a question: say what to do"
+
+
+@pytest.mark.parametrize(
+    ("say", "slots"),
+    [
+        ("do not take the ball take the cube", {"task": "pick", "shape": "cube"}),
+        (
+            "do not use the left arm grab the red cube with the right",
+            {"task": "pick", "arm": "right", "color": "red", "shape": "cube"},
+        ),
+        ("do not turn the knob left turn it right", {"task": "turn", "shape": "knob", "turn": "clockwise"}),
+        ("get the yellow one and spin it clockwise", {"task": "turn", "color": "yellow", "turn": "clockwise"}),
+    ],
+)
+def test_dictated_denials_pause_before_the_next_deed(say: str, slots: dict[str, str]) -> None:
+    reading = read_english(say)
+    assert not reading.refusal
+    assert dict(reading.slots) == slots
+
+
+@pytest.mark.parametrize("say", ["make the red ball roll", "get the green cube spinning"])
+def test_things_that_shall_move_by_themselves_are_refused(say: str) -> None:
+    assert "by themselves" in read_english(say).refusal

@@ -30,6 +30,16 @@ _REASON = re.compile(
     rf"(?={_HOLDS}(?:{_DEED}|have one|it should|it must|you should|you must|i want|i would like)\b)"
 )
 _LETTERS = 300
+# "A top grasp", "the next turn": behind an article and what is no thing these are nouns.
+_NOUN_TOO = re.compile(r"(?:lift|pick|grab|grasp|take|turn|rotate|twist|hold|grip|squeeze|reach|drop|move)\b")
+_SINCE_ARTICLE = re.compile(
+    r"\b(?:a|an|the|any|another|that|this) ((?:(?!(?:a|an|the|any|another|that|this)\b)\w+ ?)+)$"
+)
+_THINGS = word_set("""
+    cube cubes block blocks ball balls sphere can cans tin tins cylinder cylinders brick bricks bar bars slab one ones thing
+    things object objects item items knob dial bowl bowls arm arms hand hands gripper grippers claw post table box
+    red green blue yellow purple orange
+    """)
 
 
 def with_pauses(text: str) -> str:
@@ -44,4 +54,10 @@ def with_pauses(text: str) -> str:
     if len(text) > _LETTERS or _SIGNS.search(text.rstrip(" .!?\n")):
         return text
     text = _REASON.sub(r"\1 , ", text, count=1)
-    return _DENIED.sub(r"\1 , ", text, count=1)
+    return _DENIED.sub(_paused, text, count=1)
+
+
+def _paused(found: re.Match[str]) -> str:
+    behind = _SINCE_ARTICLE.search(found[1])
+    is_noun = behind and _NOUN_TOO.match(found.string, found.end()) and not _THINGS & set(behind[1].split())
+    return found[0] if is_noun else f"{found[1]} , "
