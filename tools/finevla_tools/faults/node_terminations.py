@@ -100,6 +100,28 @@ def _one_guard(i: "Injector", node: str, pid: int, over: threading.Event) -> Non
             return
 
 
+def replaced(node: str, began_when_heard: bool = False) -> Fault:
+    """SIGKILL of what says where the arms are, and at once another one, which knows of nothing that was said before.
+
+    `began_when_heard`: the fault begins with the new one's first joint state.
+    """
+
+    @contextlib.contextmanager
+    def fault(i: "Injector") -> Iterator[None]:
+        os.kill(i.pid(node), signal.SIGKILL)
+        i.may_end.add(node)
+        i.client.wait(lambda: i.stack.pid(node) is None, 5.0)
+        heard = len(i.recorder.states)
+        i.stack.start_again(node)
+        if began_when_heard:
+            if not i.client.wait(lambda: len(i.recorder.states) > heard, START_S):
+                i.broken.append(f"the new {node} said nothing within {START_S:g} s")
+            i.began_s = time.monotonic()
+        yield
+
+    return fault
+
+
 def second(node: str, must_end: bool, name: str = "") -> Fault:
     """A second process of a node, under its name or another; `must_end`: it has to refuse to start, with one sentence.
 
