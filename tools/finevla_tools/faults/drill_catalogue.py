@@ -87,8 +87,8 @@ NODES = {
             arms_seen=False,
         ),
         Drill(
-            "robot started again at rest", "the same while the arms rest",
-            node_terminations.replaced("simulator", began_when_heard=True), STOPS, RESET, 0.0, ("state.leap",),
+            "robot started again at rest", "the same while the arms rest, where the new one's are or elsewhere",
+            node_terminations.replaced("simulator", began_when_heard=True), SAFE, RESET,
             arms_seen=False, moment=Moment.HOLDING,
         ),
         Drill(

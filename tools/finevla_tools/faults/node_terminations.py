@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from finevla_tools.faults.fault_injection import Injector
 
 REST = 0.05  # rad/s
-START_S = 20.0
+LOOKED_S = 1.0
+START_S, NEW_S = 20.0, 60.0  # the simulator loads for longer than any other node
 GUARDS = ("safety_bridge", "safety_watchdog")
 
 
@@ -114,9 +115,10 @@ def replaced(node: str, began_when_heard: bool = False) -> Fault:
         heard = len(i.recorder.states)
         i.stack.start_again(node)
         if began_when_heard:
-            if not i.client.wait(lambda: len(i.recorder.states) > heard, START_S):
-                i.broken.append(f"the new {node} said nothing within {START_S:g} s")
+            if not i.client.wait(lambda: len(i.recorder.states) > heard, NEW_S):
+                i.broken.append(f"the new {node} said nothing within {NEW_S:g} s")
             i.began_s = time.monotonic()
+            i.client.wait(lambda: False, LOOKED_S)
         yield
 
     return fault
