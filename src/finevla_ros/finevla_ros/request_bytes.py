@@ -27,25 +27,25 @@ Pointer = ctypes.c_void_p
 
 
 class _ServiceSupport(ctypes.Structure):
-    """rosidl_service_type_support_t."""
+    """A service's type support, as rosidl has it: rosidl_service_type_support_t."""
 
     _fields_ = [("identifier", ctypes.c_char_p), ("data", Pointer), ("find", Pointer), ("rest", Pointer * 8)]
 
 
 class _ServiceFunctions(ctypes.Structure):
-    """service_type_support_callbacks_t of Fast DDS."""
+    """What Fast DDS knows of a service: service_type_support_callbacks_t."""
 
     _fields_ = [("namespace", ctypes.c_char_p), ("name", ctypes.c_char_p), ("request", Pointer), ("response", Pointer)]
 
 
 class _MessageSupport(ctypes.Structure):
-    """rosidl_message_type_support_t."""
+    """A message's type support, as rosidl has it: rosidl_message_type_support_t."""
 
     _fields_ = [("identifier", ctypes.c_char_p), ("data", Pointer), ("rest", Pointer * 4)]
 
 
 class _MessageFunctions(ctypes.Structure):
-    """message_type_support_callbacks_t of Fast DDS."""
+    """How Fast DDS writes and reads a message: message_type_support_callbacks_t."""
 
     _fields_ = [
         ("namespace", ctypes.c_char_p),
@@ -57,7 +57,7 @@ class _MessageFunctions(ctypes.Structure):
 
 
 class _ActionSupport(ctypes.Structure):
-    """rosidl_action_type_support_t."""
+    """An action's type support, as rosidl has it: rosidl_action_type_support_t."""
 
     _fields_ = [("goal", Pointer), ("rest", Pointer * 7)]
 
