@@ -35,10 +35,14 @@ def generate_launch_description() -> LaunchDescription:
 def start(context: LaunchContext) -> list[Action]:
     """Drivers and static transforms."""
     plan = camera_plan({name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS})
-    return [*map(driver, plan.drivers), *map(static_transform, plan.transforms)]
+    remaps = list(plan.remaps)
+    return [
+        *(driver(given, remaps) for given in plan.drivers),
+        *(static_transform(given, remaps) for given in plan.transforms),
+    ]
 
 
-def driver(given: CameraDriver) -> Action:
+def driver(given: CameraDriver, remaps: list[tuple[str, str]]) -> Action:
     """The vendor's launch file, or its node."""
     if not given.launch_file:
         return Node(
@@ -47,7 +51,7 @@ def driver(given: CameraDriver) -> Action:
             name="usb_cam",
             namespace=f"/{given.namespace}",
             parameters=[dict(given.parameters)],
-            remappings=list(given.remaps),
+            remappings=[*given.remaps, *remaps],
             output="screen",
         )
     file = Path(get_package_share_directory(given.package)) / "launch" / given.launch_file
@@ -56,7 +60,7 @@ def driver(given: CameraDriver) -> Action:
             # The vendors' files have arguments of the same names as ours (log_level), and would take ours for theirs.
             ResetLaunchConfigurations(),
             PushRosNamespace(f"/{given.namespace}"),
-            *(SetRemap(source, target) for source, target in given.remaps),
+            *(SetRemap(source, target) for source, target in (*given.remaps, *remaps)),
             IncludeLaunchDescription(
                 PythonLaunchDescriptionSource(str(file)), launch_arguments=dict(given.arguments).items()
             ),
@@ -64,7 +68,7 @@ def driver(given: CameraDriver) -> Action:
     )
 
 
-def static_transform(given: StaticTransform) -> Action:
+def static_transform(given: StaticTransform, remaps: list[tuple[str, str]]) -> Action:
     """One publisher; it says what it says to everybody who comes later, too."""
     x, y, z = map(str, given.xyz)
     qx, qy, qz, qw = map(str, given.quaternion)
@@ -74,4 +78,5 @@ def static_transform(given: StaticTransform) -> Action:
         executable="static_transform_publisher",
         name=f"place_of_{given.child}",
         arguments=[*words, "--frame-id", given.parent, "--child-frame-id", given.child],
+        remappings=remaps,
     )

@@ -23,6 +23,7 @@ KEYS = {
     "arg": {"name", "default", "description", "choice"} | CONDITIONS,
     "let": {"name", "value"} | CONDITIONS,
     "set_env": {"name", "value"} | CONDITIONS,
+    "set_remap": {"from", "to"} | CONDITIONS,
     "node": {"pkg", "exec", "namespace", "param", "remap", "ros_args"} | PROCESS_KEYS,
     "executable": {"cmd"} | PROCESS_KEYS,
     "group": {"children", "scoped"} | CONDITIONS,
@@ -112,6 +113,7 @@ class _Reader:
     def __init__(self, given: Mapping[str, str]) -> None:
         self.variables: dict[str, str] = dict(given)
         self.environment: dict[str, str] = {}
+        self.remaps: list[str] = []  # of every node, before its own
         self.descriptions: dict[str, str] = {}
         self.processes: list[Process] = []
         self.files: list[Path] = []
@@ -173,16 +175,19 @@ class _Reader:
     def _do_set_env(self, body: _Entry) -> None:
         self.environment[self._expanded(body, "name")] = self._expanded(body, "value")
 
+    def _do_set_remap(self, body: _Entry) -> None:
+        self.remaps = [*self.remaps, f"{self._expanded(body, 'from')}:={self._expanded(body, 'to')}"]
+
     def _do_group(self, body: _Entry) -> None:
         children, scoped = body.get("children"), body.get("scoped", True)
         if not isinstance(children, list) or not isinstance(scoped, bool):
             raise FineVLAError("'group' needs a list of actions under 'children', and 'scoped' must be true or false")
-        before = self.variables, self.environment
+        before = self.variables, self.environment, self.remaps
         if scoped:
             self.variables, self.environment = dict(self.variables), dict(self.environment)
         self.read(children)
         if scoped:
-            self.variables, self.environment = before
+            self.variables, self.environment, self.remaps = before
 
     def _do_include(self, body: _Entry) -> None:
         given = {
@@ -203,8 +208,9 @@ class _Reader:
         name, space = self._expanded(body, "name", ""), self._expanded(body, "namespace", "").strip("/")
         command += ["-r", f"__node:={name}"] if name else []
         command += ["-r", f"__ns:=/{space}"] if space else []
-        for entry in _entries(body, "remap", {"from", "to"}):
-            command += ["-r", f"{self._expanded(entry, 'from')}:={self._expanded(entry, 'to')}"]
+        own = _entries(body, "remap", {"from", "to"})
+        for rule in (*self.remaps, *(f"{self._expanded(e, 'from')}:={self._expanded(e, 'to')}" for e in own)):
+            command += ["-r", rule]
         for entry in _entries(body, "param", {"name", "value", "type", "from"}):
             command += self._parameter(entry)
         self._add(name or executable, command, body, f"/{space}/{name}".replace("//", "/") if name else "")

@@ -49,9 +49,10 @@ class Rights:
         return Rights(*(tuple(sorted({*getattr(self, f.name), *getattr(other, f.name)})) for f in fields(Rights)))
 
 
-# Of every node. /clock is heard where time is simulated.
+# Of every node. The clock is heard where time is simulated.
 EVERYBODY = Rights(publishes=("/rosout", "/parameter_events"))
-EVERYBODY_SOMETIMES = Rights(subscribes=("/clock",))
+EVERYBODY_SOMETIMES = Rights(subscribes=("/clock", "clock"))
+OWN_FRAMES = ("tf", "tf_static")  # with multi_robot:=true in place of /tf and /tf_static, as `clock` of /clock
 CPP = Rights(subscribes=("/parameter_events",))  # rclcpp listens to it always
 
 
@@ -157,7 +158,7 @@ def _policy_side(robot: Embodiment) -> Iterator[Member]:
                 *(*pictures(robot), *compressed(robot), *camera_infos(robot), robot.state_topic, *trajectories(robot)),
                 *("instruction", "instruction/text", "action_chunk", "robot_description"),
                 *("safety/stop", "safety/status", "safety/events", "safety/pending_plan"),
-                *("/tf", "/tf_static", "/diagnostics"),
+                *("/tf", "/tf_static", *OWN_FRAMES, "/diagnostics"),
             )
         ),
     )
@@ -206,7 +207,7 @@ def _sources(robot: Embodiment) -> Iterator[Member]:
             publishes=("robot_description", "/tf", "/tf_static", "/diagnostics"),
             subscribes=(robot.state_topic,),
         ),
-        CPP,  # where ROS's own takes over
+        CPP + Rights(publishes=OWN_FRAMES),  # CPP where ROS's own takes over
     )
     yield Member(
         "simulator",
@@ -218,7 +219,7 @@ def _sources(robot: Embodiment) -> Iterator[Member]:
             subscribes=trajectories(robot),
             serves=("sim/reset",),
         ),
-        Rights(publishes=("/clock",)),
+        Rights(publishes=("/clock", "clock")),
     )
     yield Member(
         "vendor_bridge",
@@ -281,7 +282,7 @@ def _operator(robot: Embodiment, nodes: tuple[str, ...]) -> Member:
                 *("policy/status", "policy/transition_event", "recorder/status"),
                 *("safety/status", "safety/events", "safety/pending_plan", "safety/stop"),
                 *(f"{arm}/status" for arm in ARMS),
-                *("/diagnostics", "/rosout", "/parameter_events", "/tf", "/tf_static"),
+                *("/diagnostics", "/rosout", "/parameter_events", "/tf", "/tf_static", *OWN_FRAMES),
             ),
             calls=(
                 *("set_instruction", "sim/reset", "policy/change_state", "policy/get_state"),

@@ -266,6 +266,21 @@ def test_what_a_group_sets_stays_in_it(tmp_path: Path) -> None:
     assert opened.processes[0].environment == {"FINEVLA_X": "in"}
 
 
+def test_remaps_of_all_nodes_come_before_a_nodes_own_and_end_with_their_group(tmp_path: Path) -> None:
+    node = {"node": {"pkg": "finevla_sim", "exec": "simulator", "remap": [{"from": "a", "to": "own"}]}}
+    inside = {"group": [{"set_remap": {"from": "/tf", "to": "/$(var space)/tf"}}, node]}
+    launch = read(tmp_path, {"let": {"name": "space", "value": "lab"}}, inside, node)
+    assert [p.command[2:] for p in launch.processes] == [("-r", "/tf:=/lab/tf", "-r", "a:=own"), ("-r", "a:=own")]
+
+
+def test_one_robot_of_several_has_frames_and_clock_of_its_own() -> None:
+    own = ("-r", "/tf:=/lab/tf", "-r", "/tf_static:=/lab/tf_static", "-r", "/clock:=/lab/clock")
+    for process in load_launch(STACK, {"namespace": "lab", "multi_robot": "true"}).processes:
+        first = process.command.index("/tf:=/lab/tf") - 1
+        assert process.command[first : first + len(own)] == own
+    assert not any("/tf:=" in word for p in load_launch(STACK, {}).processes for word in p.command)
+
+
 def test_a_process_may_have_an_environment_of_its_own(tmp_path: Path) -> None:
     common = {"set_env": {"name": "FINEVLA_X", "value": "all"}}
     own = {"executable": {"cmd": "echo", "env": [{"name": "FINEVLA_X", "value": "own"}]}}
@@ -341,6 +356,7 @@ _keys = [
     "arg",
     "let",
     "set_env",
+    "set_remap",
     "node",
     "executable",
     "group",

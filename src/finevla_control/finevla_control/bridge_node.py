@@ -18,6 +18,7 @@ from std_msgs.msg import Bool, Empty, String
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
+from finevla_control.clock_watch import ClockWatch
 from finevla_control.controller_reference_watch import ControllerReferenceWatch
 from finevla_control.event_logging import EventLog
 from finevla_control.robot_description_watch import RobotWatch
@@ -95,7 +96,7 @@ class SafetyBridge(LastingNode):
         self.embodiment = load_embodiment(file)
         urdf = expand(file.parents[2] / self.embodiment.urdf)
         manager = p.controller_manager and self.resolve_service_name(p.controller_manager)
-        self.robot_check = RobotCheck(self.embodiment, urdf, manager)
+        self.robot_check, self.clock_watch = RobotCheck(self.embodiment, urdf, manager), ClockWatch(self)
         # A bridge that starts again must not take chunks that were meant for the one before it: epochs are seconds.
         self.bridge = Bridge(
             self.embodiment,
@@ -104,7 +105,7 @@ class SafetyBridge(LastingNode):
             _bridge_options(p),
             epoch=time.time_ns() // 1_000_000_000,
             state_publishers=lambda: publishers_of(self, self.embodiment.state_topic),
-            why_unready=self.robot_check.why_not,
+            why_unready=lambda: self.clock_watch.why_not or self.robot_check.why_not(),
         )
         self.bridge.is_stepping = p.step
         self.lock = threading.RLock()
@@ -357,6 +358,7 @@ class SafetyBridge(LastingNode):
                 self._publish_status()
         if self.ticks % 50 == 0:
             self.robot_watch.look()
+            self.clock_watch.look()
             self._watch_for_rivals()
             self._watch_nodes()
             self._diagnose()

@@ -23,6 +23,7 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
+from finevla_control.clock_watch import MULTI_ROBOT
 from finevla_control.event_logging import SeldomLog
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
@@ -36,6 +37,7 @@ from finevla_ros.node_main import run_node
 from finevla_ros.params import declare, param
 from finevla_ros.ros_start import start_ros
 from finevla_ros.share_paths import robot_file
+from finevla_ros.topic_publishers import publishers_of
 
 NAME = "robot_state_publisher"  # of this node, and of ROS's own package and program
 TF = QoSProfile(depth=100)  # as tf2_ros has it
@@ -97,10 +99,15 @@ class RobotStatePublisher(Node):
 
     def _diagnose(self) -> None:
         refused = sum(self.state.refused.values())
+        others = {name for name in publishers_of(self, self.moving.topic_name) if name.endswith(f"/{NAME}")}
+        others -= {self.get_fully_qualified_name()}
+        text = "telling where the links are" if self.state.told else "no joint state of this robot yet"
+        if others:
+            text = f"{min(others)[:60]} tells frames on {self.moving.topic_name} as well; {MULTI_ROBOT}"
         status = DiagnosticStatus(
             name=f"{self.get_fully_qualified_name()}: transforms",
-            level=DiagnosticStatus.OK if self.state.told else DiagnosticStatus.WARN,
-            message="telling where the links are" if self.state.told else "no joint state of this robot yet",
+            level=DiagnosticStatus.OK if self.state.told and not others else DiagnosticStatus.WARN,
+            message=text,
             values=[
                 KeyValue(key="told", value=str(self.state.told)),
                 KeyValue(key="refused", value=str(refused)),

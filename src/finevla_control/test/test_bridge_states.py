@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import rclpy
 from played_arm import DISABLED, HOLDING, HOME, STOPPED, Arm
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
@@ -131,3 +132,19 @@ def test_name_of_ten_million_characters_is_a_sentence(start_node, robot: Embodim
             assert not refused.success
             assert said in refused.message
         assert refused.holder == ""
+
+
+def test_two_clocks_are_told_and_nothing_moves_while_both_are_there(start_node, robot: Embodiment) -> None:
+    start_node("finevla_control", "safety_bridge", use_sim_time="true")
+    with Arm() as arm:
+        clock = arm.publisher(Clock, "/clock", qos.SENSOR)
+        arm.node.create_timer(0.01, lambda: clock.publish(Clock(clock=to_stamp(arm.now_ns()))))
+        arm.start(robot)
+        arm.follow()
+        other = arm.publisher(Clock, "/clock", qos.SENSOR)  # it need not even say another time
+        said = "2 publish on /clock: /finevla/probe; end all but one, or start each robot with multi_robot:=true"
+        # While it follows it stops; had the motion just ended, it would be disabled.
+        arm.wait(lambda: arm.status[-1].state in (STOPPED, DISABLED) and said in arm.status[-1].reason, "the reason")
+        arm.is_refused("bridge.state")
+        arm.node.destroy_publisher(other)
+        arm.wait(lambda: arm.status[-1].state == HOLDING or not reset(arm), "the bridge to hold")

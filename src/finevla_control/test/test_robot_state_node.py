@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray
 from probe import Probe
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
@@ -89,6 +90,23 @@ def test_works_by_simulated_time(start_node) -> None:
         assert newest.header.frame_id.startswith("one/")
         assert newest.child_frame_id.startswith("one/")
         assert 7 * S <= to_ns(newest.header.stamp) < 1000 * S
+
+
+def test_frames_of_a_second_robot_on_the_same_topic_are_told(start_node) -> None:
+    for namespace in ("left_cell", "right_cell"):
+        start_node("finevla_control", "robot_state_publisher", namespace=namespace, hand_over="false")
+    with Probe() as probe:
+        reports = probe.listen("/diagnostics", DiagnosticArray, qos.ALL)
+        for own, other in (("left_cell", "right_cell"), ("right_cell", "left_cell")):
+            said = (
+                f"/{other}/robot_state_publisher tells frames on /tf as well; start each robot with multi_robot:=true"
+            )
+            probe.wait(
+                lambda own=own, said=said: any(
+                    said in s.message for r in reports for s in r.status if s.name.startswith(f"/{own}/")
+                ),
+                f"the warning of {own}",
+            )
 
 
 def test_malformed_joint_states_are_told_in_a_sentence_each_and_end_nothing(start_node) -> None:

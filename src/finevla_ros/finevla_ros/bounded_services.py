@@ -1,4 +1,4 @@
-"""How every node of ours offers a service: requests are bounded before they are used, and floods of them are told."""
+"""How every node of ours offers a service: requests are bounded before they are read, and floods of them are told."""
 
 import time
 from collections.abc import Callable
@@ -9,6 +9,9 @@ from rclpy.serialization import serialize_message
 
 from finevla_ros.bounded_subscriptions import KIB, RefusalCounter, Tell
 from finevla_ros.flood_watch import FloodWatch
+from finevla_ros.memory_return import PROCESS
+from finevla_ros.request_bytes import make_service
+from finevla_ros.unlocked_take import HugeMessage
 
 MOST_REQUEST_BYTES = 64 * KIB  # as of an instruction on its topic
 MOST_HZ, BURST = 10.0, 10.0  # calls of one service: its queue holds ten
@@ -28,7 +31,7 @@ def serve(
     """Offer a service; `callback` is given no request of more than `most_bytes` (0 = any size).
 
     What is refused is answered with its `message`, and `tell` and `tell_flood`, the node's own warning by default, are given a
-    sentence now and then. `options` are those of `create_service`.
+    sentence now and then. `options` are those of `create_service`. Bytes that are no request are refused by whoever takes them.
     """
     said = node.resolve_service_name(name)
     refusals, flood = RefusalCounter(f"service {said}", "request"), FloodWatch(f"service {said}", MOST_HZ, burst=BURST)
@@ -38,11 +41,17 @@ def serve(
         now_s = time.monotonic()
         if sentence := flood.note(now_s):
             (tell_flood or warn)(sentence)
-        if most_bytes and (size := len(serialize_message(request))) > most_bytes:
+        size = len(request if isinstance(request, HugeMessage) else serialize_message(request))
+        if most_bytes and size > most_bytes:
+            PROCESS.note_huge(now_s)
             response.message = f"the request has {size} bytes, {most_bytes} are allowed; say it shorter"
             if sentence := refusals.note(f"it has {size} bytes, {most_bytes} are allowed", now_s):
                 (tell or warn)(sentence)
             return response
         return callback(request, response)
 
-    node.create_service(kind, name, on_request, **options)
+    try:
+        make_service(node, kind, name, on_request, most_bytes, **options)
+    except RuntimeError as error:
+        node.get_logger().warning(f"requests to {said} are looked at after they were read: {error}")
+        node.create_service(kind, name, on_request, **options)

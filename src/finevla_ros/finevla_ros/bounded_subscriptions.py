@@ -28,6 +28,7 @@ from finevla_core.warning_backoff import TellingTimes
 from finevla_interfaces import msg
 from finevla_ros.flood_watch import FloodWatch
 from finevla_ros.memory_return import PROCESS
+from finevla_ros.message_layout import why_unsound
 from finevla_ros.topic_publishers import publishers_of
 from finevla_ros.unlocked_take import BOUND, HugeMessage
 
@@ -83,6 +84,8 @@ class Unreadable(FineVLAError):
 
 def read(data: bytes, kind: type) -> Any:
     """Return the message; raises `Unreadable` for bytes that were cut, or are of another type."""
+    if why := why_unsound(data, kind):
+        raise Unreadable(f"its {len(data)} bytes are no {kind.__name__}: {why}")
     try:
         return deserialize_message(data, kind)
     except Exception as error:  # whatever the middleware finds wrong with a stranger's bytes

@@ -19,6 +19,7 @@ ARGUMENTS = {
     "robot": ("real", "what stands behind the topics; the simulation has cameras of its own"),
     "robot_file": ("cobotmagic", "robot file: a name in config/robots or a path"),
     "namespace": ("finevla", "namespace of all nodes and relative topics"),
+    "multi_robot": ("false", "true = other robots are in this ROS domain: /tf and /tf_static are this namespace's own"),
     "extrinsics": ("", "calibration file of the cameras; empty = the robot file's"),
     "security": ("", "SROS 2 keystore of the stack"),
 }
@@ -26,10 +27,11 @@ ARGUMENTS = {
 
 @dataclass(frozen=True)
 class CameraPlan:
-    """Drivers and static transforms to start."""
+    """Drivers and static transforms to start, and what all of them are remapped by."""
 
     drivers: tuple[CameraDriver, ...]
     transforms: tuple[StaticTransform, ...]
+    remaps: tuple[tuple[str, str], ...] = ()
 
 
 def camera_plan(arguments: Mapping[str, str]) -> CameraPlan:
@@ -55,7 +57,9 @@ def camera_plan(arguments: Mapping[str, str]) -> CameraPlan:
     transforms = (*placed, *(StaticTransform(c.frame, c.driver_frame) for c in rest))
     if transforms and installed_share("tf2_ros") is None:
         raise FineVLAError(f"the cameras' frames need the package tf2_ros; run 'sudo apt install ros-{distro}-tf2-ros'")
-    return CameraPlan(drivers, transforms)
+    space = f"/{arguments['namespace'].strip('/')}"
+    frames = ("/tf", "/tf_static") if arguments["multi_robot"] == "true" else ()
+    return CameraPlan(drivers, transforms, tuple((topic, f"{space}{topic}") for topic in frames))
 
 
 def installed_share(package: str) -> str | None:

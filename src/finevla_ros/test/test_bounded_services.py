@@ -1,17 +1,25 @@
 """Promises of the door for requests: what is too large never reaches a callback, and a flood of calls is told."""
 
+import struct
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import rclpy
+from raw_requests import RawRequests
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.serialization import serialize_message
 from std_srvs.srv import Trigger
 
-from finevla_interfaces.srv import Authority
+from finevla_interfaces.msg import Instruction
+from finevla_interfaces.srv import Authority, SetInstruction
 from finevla_ros.bounded_services import MOST_REQUEST_BYTES, serve
+from finevla_ros.executor import OneThreadExecutor
+
+MOST_MORE_KIB = 20_000
 
 
 class Counter:
@@ -79,3 +87,42 @@ def test_a_flood_of_calls_is_told_once_and_each_is_answered(counter: Counter) ->
         client.call_async(Trigger.Request())
     counter.until(lambda: counter.floods)
     assert "service /stop is flooded" in counter.floods[0]
+
+
+def most_memory_kib() -> int:
+    return int(next(line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line).split()[1])
+
+
+@pytest.mark.parametrize("claim", [50_000_000, 2**31 - 1])
+def test_request_that_claims_more_than_it_has_takes_no_memory_and_never_reaches_a_callback(
+    ros_domain: str, claim: int
+) -> None:
+    del ros_domain
+    rclpy.init()
+    serving, asking, got = Node("serving"), Node("asking"), list[Any]()
+    executor = OneThreadExecutor()
+    executor.add_node(serving)
+    serve(serving, SetInstruction, "/ask", lambda request, response: (got.append(request), response)[1])
+    raw = RawRequests(asking, SetInstruction, "/ask")
+    good = serialize_message(SetInstruction.Request(instruction=Instruction(id="x", raw="go", fine="on")))
+    spoilt = bytearray(good)
+    struct.pack_into("<I", spoilt, good.index(b"on\0") + 4, claim)  # of the list behind it
+    deadline = time.monotonic() + 30.0
+    try:
+        before_kib = most_memory_kib()
+        while not got:  # again and again: the first may come before the server knows of us
+            assert time.monotonic() < deadline
+            raw.send(bytes(spoilt))
+            raw.send(good)
+            executor.spin_once(0.05)
+        while executor._refusals.count < 1:
+            assert time.monotonic() < deadline
+            executor.spin_once(0.05)
+        assert {request.instruction.raw for request in got} == {"go"}
+        assert most_memory_kib() - before_kib < MOST_MORE_KIB
+    finally:
+        raw.close()
+        executor.shutdown()
+        serving.destroy_node()
+        asking.destroy_node()
+        rclpy.try_shutdown()

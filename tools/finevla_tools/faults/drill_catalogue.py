@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from finevla_core.errors import FineVLAError
 from finevla_tools.faults import fault_injection as do
-from finevla_tools.faults import ignored_stops, lost_trajectories
+from finevla_tools.faults import ignored_stops, lost_trajectories, node_terminations
 from finevla_tools.faults.drill_types import Drill, Moment, Promise, Recovery
 from finevla_tools.faults.message_relay import CHUNKS
 
@@ -80,6 +80,16 @@ NODES = {
         Drill(
             "robot silent", "SIGSTOP of the simulator: arms, cameras and controllers say nothing any more; later SIGCONT",
             do.hung("simulator"), STOPS, RESET, JOINTS_S, ("state.lost", "watchdog.joints"), arms_seen=False,
+        ),
+        Drill(
+            "robot started again", "kill -9 of the simulator, and another one is started, whose arms are elsewhere",
+            node_terminations.replaced("simulator"), STOPS, RESET, JOINTS_S, ("state.lost", "watchdog.joints"),
+            arms_seen=False,
+        ),
+        Drill(
+            "robot started again at rest", "the same while the arms rest, where the new one's are or elsewhere",
+            node_terminations.replaced("simulator", began_when_heard=True), SAFE, RESET,
+            arms_seen=False, moment=Moment.HOLDING,
         ),
         Drill(
             "robot gone", "kill -9 of the simulator, which stands for arms, cameras and controllers",

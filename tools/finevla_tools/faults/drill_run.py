@@ -21,6 +21,7 @@ STILL_S, STILL_RAD = 1.0, 0.01  # how long the arms are watched between a reset 
 NAMED_S, COMMAND_S, LINES_S = 0.3, 0.1, 10
 STOP_NS = 800_000_000  # a stopping command is over by then; a chunk's plan takes twice as long
 BEFORE_NS = 100_000_000  # before the fault, judged too: the commands that were under way
+MOVING = 0.1  # rad/s: who set out
 NOT_GONE_ON = "did not go on"
 
 
@@ -195,12 +196,23 @@ class Attempt:
             session.wait(
                 lambda: session.state() == FOLLOWING and session.accepted() > before, SET_OUT_S, "chunks to be followed"
             )
+            self._set_out_again(began_s)
         except FineVLAError as error:
             self.broken.append(f"{NOT_GONE_ON} {drill.recovery.value}: {error}")
             return ""
         taken_s = time.monotonic() - began_s
         how = " and ".join(filter(None, [*self.needed, *session.injector.notes]))
         return f"went on{f' when {how}' if how else ''} after {taken_s:.1f} s"
+
+    def _set_out_again(self, since_s: float) -> None:
+        """Look whether the first motion after the fault begins where the arms are: from elsewhere they would leap."""
+        if self.drill.stranger_speed:
+            return
+        session, recorder = self.session, self.recorder
+        session.client.wait(lambda: recorder.is_moving(MOVING), SET_OUT_S)
+        states = [s for s in recorder.states if s.at_s >= since_s]
+        if breach := drill_judge.measured_breach(states, session.limits, session.robot.names):
+            self.broken.append(f"when it went on, {breach}")
 
     def _reset(self) -> None:
         """Reset, and look whether the arms rest until new words come."""

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from finevla_tools.faults.fault_injection import Injector
 
 REST = 0.05  # rad/s
-START_S = 20.0
+LOOKED_S = 1.0
+START_S, NEW_S = 20.0, 60.0  # the simulator loads for longer than any other node
 GUARDS = ("safety_bridge", "safety_watchdog")
 
 
@@ -98,6 +99,29 @@ def _one_guard(i: "Injector", node: str, pid: int, over: threading.Event) -> Non
             if node == "safety_bridge" and (speed := i.recorder.speed(i.recorder.states[-1])) > REST:
                 i.broken.append(f"{node} went while an arm moved at {speed:.2f} rad/s")
             return
+
+
+def replaced(node: str, began_when_heard: bool = False) -> Fault:
+    """SIGKILL of what says where the arms are, and at once another one, which knows of nothing that was said before.
+
+    `began_when_heard`: the fault begins with the new one's first joint state.
+    """
+
+    @contextlib.contextmanager
+    def fault(i: "Injector") -> Iterator[None]:
+        os.kill(i.pid(node), signal.SIGKILL)
+        i.may_end.add(node)
+        i.client.wait(lambda: i.stack.pid(node) is None, 5.0)
+        heard = len(i.recorder.states)
+        i.stack.start_again(node)
+        if began_when_heard:
+            if not i.client.wait(lambda: len(i.recorder.states) > heard, NEW_S):
+                i.broken.append(f"the new {node} said nothing within {NEW_S:g} s")
+            i.began_s = time.monotonic()
+            i.client.wait(lambda: False, LOOKED_S)
+        yield
+
+    return fault
 
 
 def second(node: str, must_end: bool, name: str = "") -> Fault:

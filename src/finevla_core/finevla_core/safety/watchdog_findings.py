@@ -89,7 +89,7 @@ WATCHES: dict[str, Watch] = {
     "watchdog.policy_deaf": Watch(
         _W, _W,
         "a policy that looks at nothing sends no chunks, and the running plan ends by itself, smoothly",
-        "the policy speaks, but has taken no observation {0} although they come (policy/status,"
+        "the policy speaks, but has taken no observation for {0:.2f} s although they come (policy/status,"
         " observations_taken); start it again",
     ),
     "watchdog.chunks": Watch(
