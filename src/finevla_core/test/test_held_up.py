@@ -9,8 +9,8 @@ from guarded_arms import Guarded
 
 from finevla_core.joint_trajectory_controller import PERIOD_NS
 from finevla_core.safety.events import State
-from finevla_core.safety.overslept_plan import OversleptPlan
 from finevla_core.safety.plan import Plan, hold
+from finevla_core.safety.plan_after_sleep import PlanAfterSleep
 from finevla_core.safety.watchdog import Watchdog
 from finevla_core.safety.watchdog_monitors import carriers
 from finevla_core.safety.watchdog_options import WatchdogOptions
@@ -167,11 +167,11 @@ def test_bridge_that_wakes_where_the_arms_rest_commands_nothing(guarded: Guarded
         np.stack([guarded.home, guarded.home + 0.8]),
         np.zeros((2, plan.positions.size)),
     )
-    overslept = OversleptPlan(moving, START + 1000 * MS)
+    after_sleep = PlanAfterSleep(moving, START + 1000 * MS)
     resting = moving.at(START + 700 * MS)[0]
     arms = ~guarded.limits.is_gripper
-    assert not any(overslept.is_followed(resting, START + (1005 + 10 * k) * MS, arms) for k in range(30))
-    assert overslept.is_over
-    again = OversleptPlan(moving, START + 1000 * MS)
+    assert not any(after_sleep.is_followed(resting, START + (1005 + 10 * k) * MS, arms) for k in range(30))
+    assert after_sleep.is_over
+    again = PlanAfterSleep(moving, START + 1000 * MS)
     stamps = [START + (1005 + 10 * k) * MS for k in range(30)]
     assert [again.is_followed(moving.at(t - 40 * MS)[0], t, arms) for t in stamps].index(True) == 2

@@ -27,8 +27,8 @@ from finevla_core.safety.heartbeat_checks import Heartbeats
 from finevla_core.safety.instruction_in_force import MAX_ID, Mandate, is_motion
 from finevla_core.safety.joining import ENSEMBLED
 from finevla_core.safety.joint_state_filter import MeasuredArms
-from finevla_core.safety.overslept_plan import OversleptPlan
 from finevla_core.safety.plan import Plan, begun, hold, rested, stop
+from finevla_core.safety.plan_after_sleep import PlanAfterSleep
 from finevla_core.safety.plan_approval import Waiting, is_same_motion
 from finevla_core.safety.plan_tracking import least_speeds
 from finevla_core.safety.publisher_monitor import CounterWatch
@@ -88,7 +88,7 @@ class Bridge:
         self.events: list[Event] = []
         self.plan: Plan | None = None
         self._braking: Plan | None = None  # the last plan that was a stop
-        self._overslept: OversleptPlan | None = None
+        self._plan_after_sleep: PlanAfterSleep | None = None
         self.judged: Judged | None = None
         self.mandate = Mandate(steady_ns)
         self.heartbeats = Heartbeats(options.watchdog_timeout_s, options.deadman_timeout_s, steady_ns)
@@ -149,8 +149,8 @@ class Bridge:
             self._adopt(now_ns)
         elif self.state is not State.STOPPED and (why := self.arms.too_fast()):
             self._stop(now_ns, "state.speed", why)
-        if self._overslept is not None and not why:
-            self._brake_what_goes_on(self._overslept, measured, stamp_ns, now_ns)
+        if self._plan_after_sleep is not None and not why:
+            self._brake_what_goes_on(self._plan_after_sleep, measured, stamp_ns, now_ns)
         return None
 
     def on_instruction(self, instruction_id: str, now_ns: int, age_s: float = 0.0) -> None:
@@ -676,21 +676,21 @@ class Bridge:
         elif lost := self.time.lost(now_ns):
             self.commands.forget()  # said again, it would undo the watchdog's stop
             if lost[0] == "bridge.asleep" and self.commands.is_obeyed:
-                self._overslept = OversleptPlan(self.plan, now_ns)
+                self._plan_after_sleep = PlanAfterSleep(self.plan, now_ns)
         else:
             self.plan = self._braking = stop(self.plan, now_ns, self.limits)
             self._command(now_ns)
 
     def _brake_what_goes_on(
-        self, overslept: OversleptPlan, measured: NDArray[np.float64], stamp_ns: int, now_ns: int
+        self, after_sleep: PlanAfterSleep, measured: NDArray[np.float64], stamp_ns: int, now_ns: int
     ) -> None:
         """After a sleep, stop what the arms are measured to go on with, unless somebody else has told the controllers."""
-        is_ours = self.commands.is_obeyed and self.plan is overslept.plan
-        if is_ours and overslept.is_followed(measured, stamp_ns, ~self.limits.is_gripper):
-            self.plan = self._braking = stop(overslept.plan, now_ns, self.limits)
+        is_ours = self.commands.is_obeyed and self.plan is after_sleep.plan
+        if is_ours and after_sleep.is_followed(measured, stamp_ns, ~self.limits.is_gripper):
+            self.plan = self._braking = stop(after_sleep.plan, now_ns, self.limits)
             self._command(now_ns)
-        if overslept.is_over or not is_ours:
-            self._overslept = None
+        if after_sleep.is_over or not is_ours:
+            self._plan_after_sleep = None
 
     def _watch_clock(self, now_ns: int) -> None:
         if now_ns < self._now_ns - self.options.clock_jump_s / S_PER_NS:

@@ -15,7 +15,7 @@ PATIENCE_NS = 200_000_000  # after that nobody knows any more what was meant
 
 
 @dataclass
-class OversleptPlan:
+class PlanAfterSleep:
     """`plan` was followed when the bridge hung; it woke up at `woke_ns`."""
 
     plan: Plan
