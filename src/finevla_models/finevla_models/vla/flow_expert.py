@@ -36,7 +36,9 @@ class FlowExpert(nn.Module):
         self.blocks = _blocks(config)
         if self.is_joint:
             made = shape.horizon * shape.values
-            sizes = (4 * hidden, 2 * hidden, max(hidden // 2, made), made)
+            sizes = [
+                max(size, made) for size in (4 * hidden, 2 * hidden, hidden // 2, 0)
+            ]  # the chunk's noise goes through all
             self.out = mlp(shape.horizon * hidden, *sizes)
         else:
             self.out = mlp(hidden, hidden, shape.values)
@@ -126,6 +128,9 @@ def _blocks(config: InstructConfig) -> Any:
         num_attention_heads=config.heads,
         num_key_value_heads=config.heads,
         attention_dropout=config.dropout,
+        initializer_range=max(
+            0.02, (3 * config.hidden) ** -0.5
+        ),  # 0.02 is of widths as the paper's: narrow blocks begin mute
         rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
     )
     made: Any = LlamaModel(described)

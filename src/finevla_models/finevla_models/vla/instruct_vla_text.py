@@ -114,6 +114,21 @@ def _last_states(head: InstructHead, backbone: Backbone, batch: VLABatch) -> Ten
     return states[torch.arange(len(batch)), batch.mask.sum(dim=1) - 1]
 
 
+def _new_cache(inner: Any) -> Any:
+    """A cache for attention alone; None where transformers makes the right one itself.
+
+    The pinned transformers asks it about linear attention of every Qwen3.5, and raises where no layer is of that kind.
+    """
+    from transformers import DynamicCache
+
+    text = inner.config.get_text_config()
+    if "linear_attention" in (getattr(text, "layer_types", None) or ("linear_attention",)):
+        return None
+    made: Any = DynamicCache(config=text)
+    made.has_previous_state = lambda *_: False
+    return made
+
+
 class _Streams:
     """The caches of both streams over prompts without padding; `last` is the state `(B, width)` of the newest token.
 
@@ -122,8 +137,7 @@ class _Streams:
 
     def __init__(self, head: InstructHead, backbone: Backbone, prompts: VLABatch) -> None:
         self.head, self.inner = head, getattr(backbone.model, "model", backbone.model)
-        self.plain: Any = None
-        self.mixed: Any = None
+        self.plain, self.mixed = _new_cache(self.inner), _new_cache(self.inner)
         self.last = self._run(prompts.tokens, prompts.inputs)
 
     def step(self, tokens: Tensor) -> Tensor:
