@@ -160,7 +160,9 @@ class TrajectoryController:
             raise FineVLAError(f"{where}: the velocity of its last point is not zero")
 
 
-def _between(a: _Knot, b: _Knot, now_ns: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def _between(
+    a: _Knot, b: _Knot, now_ns: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Position, velocity and acceleration between two knots: a quintic where both have accelerations, a cubic where both have
     velocities, else a straight line."""
     h = (b.time_ns - a.time_ns) * 1e-9

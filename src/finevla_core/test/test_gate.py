@@ -197,7 +197,6 @@ def test_chunk_that_comes_while_the_controllers_are_led_onto_the_first_is_no_fau
     assert bridge.counts.accepted == 1
     assert bridge.counts.rejected == {"chunk.leading": 20}
     later = START + SECOND // 20 + bridge.commands.lead_ns
-    guarded.feel(bridge, guarded.home, later)
     bridge.on_chunk(guarded.chunk(later - SECOND // 20), later)
     assert bridge.counts.accepted == 2
 

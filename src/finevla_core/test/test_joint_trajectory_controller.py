@@ -64,17 +64,6 @@ def test_segment_is_straight_where_one_of_its_ends_has_no_velocity() -> None:
     assert np.allclose(c.velocity, [1, 1])
 
 
-def test_quintic_leads_to_a_point_with_accelerations_and_goes_on_when_it_is_told_again() -> None:
-    c = controller()
-    goal = [Point(S, (1.0, 0.0), (0.0, 0.0), (0.0, 0.0))]
-    for percent in range(101):
-        at, now_ns = percent / 100, NOW + percent * S // 100
-        way = at**3 * (10 - 15 * at + 6 * at**2)
-        if percent in (0, 10, 50, 90):  # from position, velocity and acceleration of now
-            c.accept(JOINTS, goal, NOW, now_ns)
-        assert np.allclose(c.sample(now_ns), [way, 1 - way], atol=1e-9)
-
-
 def test_brake_decelerates_evenly_from_the_command_to_rest() -> None:
     c = controller()
     c.accept(JOINTS, [Point(S, (1.0, 1.5), (1.0, 0.5)), Point(2 * S, (2.0, 2.0), (0.0, 0.0))], 0, NOW)

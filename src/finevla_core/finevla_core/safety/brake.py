@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.embodiment import Embodiment
-from finevla_core.safety.controller_trajectories import LEAD_NS, SAG_RAD, trajectories
+from finevla_core.safety.controller_trajectories import LEAD_NS, trajectories
 from finevla_core.safety.events import Trajectory
 from finevla_core.safety.foreign_command_motion import StrangerLead
 from finevla_core.safety.limits import Limits
@@ -49,8 +49,6 @@ ASTRAY_NS = 200_000_000  # stamps that go on by so much more or less than time d
 # The quickest delivery of so long counts: a flood delays joint states, it does not set clocks.
 LEADS_NS = 3_000_000_000
 DOUBT_S = 0.3  # for so long after a leap what is measured is nothing to brake from
-# Beyond these, what a controller is told to rest at is no place that it is led to before a motion.
-MAX_LED_S, MAX_LED_RAD = 1.0, 2 * SAG_RAD
 CHANGES = ("acceleration", "jerk")  # the limits that say how fast motion may change
 
 
@@ -258,19 +256,12 @@ class Brake:
         """Whether a trajectory that a controller was told is not over yet."""
         return any(until_ns > clock_ns for until_ns in self._until_ns.values())
 
-    def led_s(self, controller: str, now_ns: int, clock_ns: int) -> float:
-        """How long it is still led to a single place beside its arm, where it rests by itself; 0 = it is not.
-
-        What it commands on the way there nobody knows: whatever it were told before its end would be a jerk.
-        """
-        if controller in self._before or len(self._words.get(controller, ("", ()))[1]) != 1:
+    def led_s(self, now_ns: int) -> float:
+        """How long a controller that was told a single place to rest at, and no motion, is still on its way there."""
+        if (clock_ns := self.clock_ns(now_ns)) is None:
             return 0.0
-        columns, goal = self._columns[controller], self._told.get(controller)
-        if goal is None or not self.is_measured(now_ns):
-            return 0.0
-        gap = abs(goal.positions[-1] - self._felt[-1].values[columns]) * ~self.limits.is_gripper[columns]
-        left_s = (self._until_ns.get(controller, 0) - clock_ns) * S_PER_NS
-        return left_s if 0.0 < left_s < MAX_LED_S and gap.max() < MAX_LED_RAD else 0.0
+        ends_ns = [self._until_ns.get(c, 0) for c, (_, times_ns, _) in self._words.items() if len(times_ns) == 1]
+        return max(0.0, (max(ends_ns, default=clock_ns) - clock_ns) * S_PER_NS)
 
     def speed(self, now_ns: int) -> float:
         """Fastest measured arm joint, rad/s; 0 if nothing was measured just now."""

@@ -667,9 +667,7 @@ class Bridge:
         """
         if self.plan is None or self.plan is self._braking or self.state is not State.FOLLOWING:
             return
-        if (
-            self.commands.is_plan_untold
-        ):  # controllers come to rest where it begins: whatever they are told on the way is a jerk
+        if self.commands.is_plan_untold:  # controllers come to rest where it begins: whatever they are told on the way is a jerk
             self.plan = self._braking = hold(self.plan.positions[0], now_ns)
             self.commands.forget()
             self.commands.is_obeyed = False

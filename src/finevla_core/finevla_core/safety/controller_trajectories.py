@@ -71,7 +71,7 @@ class ControllerCommands:
         return self._say(trajectories(plan, self.embodiment, self.limits, told, LEAD_NS), now_ns)
 
     def say_where_led(self, plan: Plan, now_ns: int) -> None:
-        """Tell `plan`, which begins now, to those who were led to where it rests; who missed that is led there once more."""
+        """Tell `plan`, which begins now, to those who have been led to where it rests; who missed that is led there once more."""
         self._is_plan_untold = False
         self._say(trajectories(plan, self.embodiment, self.limits, (), LEAD_NS), now_ns)
 

@@ -432,11 +432,7 @@ class Watchdog:
         else:
             why = "the bridge did not confirm the stop"
             is_due = self.bridge.silent_s(now_ns) > o.bridge_timeout_s or (is_late and not is_confirmed)
-        rest = [
-            name
-            for name in self._controllers
-            if name not in self._braked and not self.brake.led_s(name, now_ns, clock_ns)
-        ]
+        rest = [name for name in self._controllers if name not in self._braked]
         if is_due and rest and not self._attempts and not self._is_second(now_ns):
             self._brake(rest, now_ns, clock_ns, why)
         elif now_ns >= self._settled_ns and self._attempts < o.attempts:
@@ -482,8 +478,8 @@ class Watchdog:
     def _rested_by_ns(self, now_ns: int) -> int:
         """When a stop that begins now is over for certain."""
         needed_s = self.brake.needed_s(now_ns)
-        if (clock_ns := self.brake.clock_ns(now_ns)) is not None:
-            needed_s = max(needed_s, *(self.brake.led_s(name, now_ns, clock_ns) for name in self._controllers))
+        # Controllers that are led to where a motion was to begin rest there by themselves, and nobody stops them on the way.
+        needed_s = max(needed_s, self.brake.led_s(now_ns))
         self._stop_took_s = (needed_s if needed_s < LONGEST_STOP_S else LONGEST_STOP_S) + self.options.grace_s
         return now_ns + round(self._stop_took_s / S_PER_NS)
 
