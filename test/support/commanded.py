@@ -66,8 +66,7 @@ class CommandedArms:
         """Have a trajectory arrive then, or after what its controller was sent before."""
         first = int(not self.takes_first_point and t.times_s[0] == 0)
         rows = zip(t.times_s[first:], t.positions[first:].tolist(), t.velocities[first:].tolist(), strict=True)
-        smooth = (0.0,) * len(t.joints) if t.is_smooth else ()
-        points = [Point(round(s * 1e9), tuple(p), tuple(v), smooth) for s, p, v in rows]
+        points = [Point(round(s * 1e9), tuple(p), tuple(v)) for s, p, v in rows]
         self.send_points(t.controller, t.joints, points, t.start_ns, due_ns)
 
     def send_points(self, name: str, joints: Sequence[str], points: list[Point], stamp_ns: int, due_ns: int) -> None:

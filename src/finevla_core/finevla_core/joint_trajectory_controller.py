@@ -25,15 +25,11 @@ SHORTEST_BRAKE_S = 1e-3
 
 @dataclass(frozen=True)
 class Point:
-    """One trajectory point; `velocities` may be empty (then straight lines lead to it and away from it).
-
-    With `accelerations` a quintic leads to it from the last command, or from another that has them; else a cubic.
-    """
+    """One trajectory point; `velocities` may be empty (then straight lines lead to it and away from it)."""
 
     time_from_start_ns: int
     positions: tuple[float, ...]
     velocities: tuple[float, ...] = ()
-    accelerations: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,7 +37,6 @@ class _Knot:
     time_ns: int
     position: NDArray[np.float64]
     velocity: NDArray[np.float64] | None
-    acceleration: NDArray[np.float64] | None
 
 
 class TrajectoryController:
@@ -76,7 +71,6 @@ class TrajectoryController:
         """Forget the trajectory and stay at `positions` `(J,)`."""
         self._position: NDArray[np.float64] = np.array(positions, float)
         self._velocity: NDArray[np.float64] = np.zeros(len(self.joints))
-        self._acceleration: NDArray[np.float64] = np.zeros(len(self.joints))
         self._knots: list[_Knot] = []
 
     def brake(self, deceleration: ArrayLike, now_ns: int) -> None:
@@ -97,13 +91,12 @@ class TrajectoryController:
         order = [list(joints).index(joint) for joint in self.joints]
         start_ns = stamp_ns or now_ns
         self.sample(now_ns)
-        self._before = _Knot(now_ns - self.period_ns, self._position, self._velocity, self._acceleration)
+        self._before = _Knot(now_ns - self.period_ns, self._position, self._velocity)
         self._knots = [
             _Knot(
                 start_ns + point.time_from_start_ns,
                 np.array(point.positions, float)[order],
                 np.array(point.velocities, float)[order] if point.velocities else None,
-                np.array(point.accelerations, float)[order] if point.accelerations else None,
             )
             for point in points
         ]
@@ -118,9 +111,9 @@ class TrajectoryController:
                 self.hold(self._knots[-1].position)
         else:
             a, b = self._knots[i - 1] if i else self._before, self._knots[i]
-            position, velocity, acceleration = _between(a, b, now_ns)
+            position, velocity = _between(a, b, now_ns)
             if np.isfinite(position).all():  # else no command is sent, and the arm holds the last one
-                self._position, self._velocity, self._acceleration = position, velocity, acceleration
+                self._position, self._velocity = position, velocity
         return self._position
 
     def watch(self, measured: ArrayLike, now_ns: int) -> str:
@@ -148,46 +141,24 @@ class TrajectoryController:
         if stamp_ns and stamp_ns + times[-1] < now_ns:
             raise FineVLAError(f"{where}: it ended {(now_ns - stamp_ns - times[-1]) * 1e-9:.3f} s ago")
         for point in points:
-            rates = len(point.velocities), len(point.accelerations)
-            if len(point.positions) != len(joints) or not {*rates} <= {0, len(joints)}:
+            if len(point.positions) != len(joints) or len(point.velocities) not in (0, len(joints)):
                 raise FineVLAError(
-                    f"{where}: a point has {len(point.positions)} positions, {rates[0]} velocities and {rates[1]} "
-                    f"accelerations for {len(joints)} joints"
+                    f"{where}: a point has {len(point.positions)} positions and {len(point.velocities)} velocities "
+                    f"for {len(joints)} joints"
                 )
-            if self.is_strict and not np.isfinite([*point.positions, *point.velocities, *point.accelerations]).all():
+            if self.is_strict and not np.isfinite([*point.positions, *point.velocities]).all():
                 raise FineVLAError(f"{where}: a point is not finite")
         if points[-1].velocities and max(map(abs, points[-1].velocities)) > VELOCITY_EPSILON:
             raise FineVLAError(f"{where}: the velocity of its last point is not zero")
 
 
-def _between(
-    a: _Knot, b: _Knot, now_ns: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Position, velocity and acceleration between two knots: a quintic where both have accelerations, a cubic where both have
-    velocities, else a straight line."""
+def _between(a: _Knot, b: _Knot, now_ns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Position and velocity between two knots: a cubic where both have a velocity, else a straight line."""
     h = (b.time_ns - a.time_ns) * 1e-9
     s = max(0.0, (now_ns - a.time_ns) * 1e-9 / h)
     way = b.position - a.position
     if a.velocity is None or b.velocity is None:
-        return a.position + s * way, way / h, np.zeros_like(way)
+        return a.position + s * way, way / h
     m0, m1 = a.velocity * h, b.velocity * h
-    if a.acceleration is None or b.acceleration is None:
-        shape = [a.position, m0, 3 * way - 2 * m0 - m1, m0 + m1 - 2 * way]
-    else:
-        k0, k1 = a.acceleration * h**2 / 2, b.acceleration * h**2 / 2
-        rest, slope, bend = way - m0 - k0, m1 - m0 - 2 * k0, k1 - k0  # what the three highest powers make up for
-        c3, c4, c5 = 10 * rest - 4 * slope + bend, -15 * rest + 7 * slope - 2 * bend, 6 * rest - 3 * slope + bend
-        shape = [a.position, m0, k0, c3, c4, c5]
-    return _at(shape, s), _at(_derivative(shape), s) / h, _at(_derivative(_derivative(shape)), s) / h**2
-
-
-def _derivative(shape: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
-    return [power * c for power, c in enumerate(shape)][1:]
-
-
-def _at(shape: list[NDArray[np.float64]], s: float) -> NDArray[np.float64]:
-    """A polynomial's value by its coefficients, lowest power first."""
-    value = shape[-1]
-    for c in shape[-2::-1]:
-        value = value * s + c
-    return value
+    c2, c3 = 3 * way - 2 * m0 - m1, m0 + m1 - 2 * way
+    return a.position + s * (m0 + s * (c2 + s * c3)), (m0 + s * (2 * c2 + 3 * s * c3)) / h

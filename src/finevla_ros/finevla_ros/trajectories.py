@@ -20,8 +20,6 @@ def trajectory_to_msg(trajectory: Trajectory, signer: Signer | None = None) -> J
     ):
         seconds, nanoseconds = divmod(round(time_s * NS_PER_S), NS_PER_S)
         point = JointTrajectoryPoint(positions=positions.tolist(), velocities=velocities.tolist())
-        if trajectory.is_smooth:
-            point.accelerations = [0.0] * len(trajectory.joints)
         point.time_from_start = Duration(sec=seconds, nanosec=nanoseconds)
         message.points.append(point)
     if signer is not None:
@@ -41,7 +39,4 @@ def times_ns(message: JointTrajectory) -> list[int]:
 
 def points_of(message: JointTrajectory) -> list[Point]:
     """Its points, as the controllers we play take them."""
-    return [
-        Point(to_ns(p.time_from_start), tuple(p.positions), tuple(p.velocities), tuple(p.accelerations))
-        for p in message.points
-    ]
+    return [Point(to_ns(p.time_from_start), tuple(p.positions), tuple(p.velocities)) for p in message.points]

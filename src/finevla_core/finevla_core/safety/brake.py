@@ -256,13 +256,6 @@ class Brake:
         """Whether a trajectory that a controller was told is not over yet."""
         return any(until_ns > clock_ns for until_ns in self._until_ns.values())
 
-    def led_s(self, now_ns: int) -> float:
-        """How long a controller that was told a single place to rest at, and no motion, is still on its way there."""
-        if (clock_ns := self.clock_ns(now_ns)) is None:
-            return 0.0
-        ends_ns = [self._until_ns.get(c, 0) for c, (_, times_ns, _) in self._words.items() if len(times_ns) == 1]
-        return max(0.0, (max(ends_ns, default=clock_ns) - clock_ns) * S_PER_NS)
-
     def speed(self, now_ns: int) -> float:
         """Fastest measured arm joint, rad/s; 0 if nothing was measured just now."""
         if not self.is_measured(now_ns):

@@ -27,7 +27,7 @@ from finevla_core.safety.heartbeat_checks import Heartbeats
 from finevla_core.safety.instruction_in_force import MAX_ID, Mandate, is_motion
 from finevla_core.safety.joining import ENSEMBLED
 from finevla_core.safety.joint_state_filter import MeasuredArms
-from finevla_core.safety.plan import Plan, begun, hold, rested, stop
+from finevla_core.safety.plan import Plan, hold, rested, stop
 from finevla_core.safety.plan_after_sleep import PlanAfterSleep
 from finevla_core.safety.plan_approval import Waiting, is_same_motion
 from finevla_core.safety.plan_tracking import least_speeds
@@ -409,8 +409,7 @@ class Bridge:
             return Rejection("robot.unready", why)
         if missing := self.heartbeats.missing():
             return Rejection("heartbeat.lost", missing)
-        is_untold = self.state is State.FOLLOWING and (self.commands.is_plan_untold or not self.commands.is_obeyed)
-        if is_untold or self.commands.is_leading(now_ns):
+        if self.state is State.FOLLOWING and (self.commands.is_leading(now_ns) or not self.commands.is_obeyed):
             return Rejection(
                 "chunk.leading", "the controllers are only being led onto the motion that has begun; send another"
             )
@@ -667,11 +666,7 @@ class Bridge:
         """
         if self.plan is None or self.plan is self._braking or self.state is not State.FOLLOWING:
             return
-        if self.commands.is_plan_untold:  # controllers come to rest where it begins: whatever they are told on the way is a jerk
-            self.plan = self._braking = hold(self.plan.positions[0], now_ns)
-            self.commands.forget()
-            self.commands.is_obeyed = False
-        elif lost := self.time.lost(now_ns):
+        if lost := self.time.lost(now_ns):
             self.commands.forget()  # said again, it would undo the watchdog's stop
             if lost[0] == "bridge.asleep" and self.commands.is_obeyed:
                 self._plan_after_sleep = PlanAfterSleep(self.plan, now_ns)
@@ -708,16 +703,12 @@ class Bridge:
         self.commands.say(self.plan, now_ns)
 
     def _repeat(self, now_ns: int) -> None:
-        """Say a plan to controllers that were led to where it rests, and once more what was said a moment ago."""
-        if self.commands.is_plan_untold and not self.commands.is_leading(now_ns) and not self.time.lost(now_ns):
-            assert self.plan is not None
-            self.plan = begun(self.plan, now_ns)
-            return self.commands.say_where_led(self.plan, now_ns)
+        """Say once more what was said a moment ago, while it still holds."""
         if not self.commands.is_due(now_ns):
-            return None
+            return
         if self.plan is not None and now_ns < self.plan.end_ns and not self.time.lost(now_ns):
-            return self.commands.say_again()
-        return self.commands.forget()
+            self.commands.say_again()
+        self.commands.forget()
 
     def _enter(self, state: State, reason: str) -> None:
         """Go over into a state. Whatever leads out of holding and following ends all words; new ones count once it holds."""

@@ -1,15 +1,13 @@
 """A plan as what the controllers take: one trajectory each."""
 
 from collections.abc import Collection
-from dataclasses import replace
 
 import numpy as np
 
 from finevla_core.embodiment import Embodiment
-from finevla_core.joint_trajectory_controller import PERIOD_NS
 from finevla_core.safety.events import Trajectory
 from finevla_core.safety.limits import Limits
-from finevla_core.safety.plan import Plan, hold, rested
+from finevla_core.safety.plan import Plan
 from finevla_core.time_units import S_PER_NS
 
 # So long a plan that begins at rest stays there, and so long a controller that is elsewhere in mid-motion, for a stranger
@@ -17,26 +15,22 @@ from finevla_core.time_units import S_PER_NS
 LEAD_NS = 45_000_000
 # Arms at rest sag by so much at most below what their controllers hold.
 SAG_RAD = 0.03
-SECOND_WORD_S = 0.02  # the latest that the second word of the same arrives
 
 
 def lead_ns(limits: Limits) -> int:
-    """How long a controller that rests up to `SAG_RAD` from where a plan begins is led there, for no jerk beyond the limits.
+    """How long a controller that rests up to `SAG_RAD` from a plan is led onto it, for no acceleration beyond the limits.
 
-    It goes there on one quintic, whose speed is 30 d s^2 (1 - s)^2 / t. The second word finds it under way, and a controller
-    goes on from its last command as if that were a cycle old: a step by its speed, 2 v / cycle^2 of jerk.
+    It goes there on one cubic, whose acceleration is 6 d / t^2 at its ends. The second word, which says the same some cycles
+    later, finds it under way, and a controller goes on from its last command as if that were a cycle old: 18 d / t^2 more.
     """
-    hardest = float(limits.jerk[~limits.is_gripper].min(initial=np.inf))
-    cubed = 60 * SAG_RAD * SECOND_WORD_S**2 / (hardest * (PERIOD_NS * S_PER_NS) ** 2)
-    return max(LEAD_NS, round(float(np.cbrt(cubed)) / S_PER_NS))
+    hardest = float(limits.acceleration[~limits.is_gripper].min(initial=np.inf))
+    return max(LEAD_NS, round(float(np.sqrt(24 * SAG_RAD / hardest)) / S_PER_NS))
 
 
 class ControllerCommands:
     """What the controllers are told: each plan as one trajectory per controller, and once more `say_again_s` later.
 
-    `is_obeyed` is whether they do what they were told here last: what starts then starts at their command. Those that may hold
-    something else are led to where a plan rests at first, and told the plan when they are there: till then there is nothing to
-    stop.
+    `is_obeyed` is whether they do what they were told here last: what starts then starts at their command.
     """
 
     def __init__(self, embodiment: Embodiment, limits: Limits, say_again_s: float) -> None:
@@ -47,41 +41,27 @@ class ControllerCommands:
         self._said: list[Trajectory] = []
         self._again: list[Trajectory] = []  # what they are to be told once more, and when
         self._again_ns = self._led_until_ns = 0
-        self._is_plan_untold = False
 
     @property
     def wait_ns(self) -> int:
         """How much later than now a plan is to begin: what controllers must be led onto rests until they are there."""
-        return 0 if self.is_obeyed else self.lead_ns
+        return 0 if self.is_obeyed else self.lead_ns - LEAD_NS
 
     def say(self, plan: Plan, now_ns: int) -> None:
-        """Tell them `plan`, now and once more; where it rests and they may not be, the way there at first."""
+        """Tell them `plan`, now and once more."""
         continues = self.is_obeyed and not self.is_leading(now_ns)
-        rests = not plan.at(now_ns)[1].any()
-        is_led = not continues and rests
-        self._is_plan_untold = is_led and bool((plan.positions != plan.positions[0]).any())
-        if is_led:
-            self._led_until_ns = now_ns + self.lead_ns
-            there = rested(hold(plan.at(now_ns)[0], self._led_until_ns), now_ns)
-            led = trajectories(there, self.embodiment, self.limits, (), self.lead_ns)
-            return self._say([replace(t, is_smooth=True) for t in led], now_ns)
+        controllers, lead_ns, start_ns = self._controllers if continues else (), LEAD_NS, int(plan.times_ns[0])
         if not continues:
-            self._led_until_ns = int(plan.times_ns[0]) + LEAD_NS
-        told = self._controllers if continues else ()
-        return self._say(trajectories(plan, self.embodiment, self.limits, told, LEAD_NS), now_ns)
-
-    def say_where_led(self, plan: Plan, now_ns: int) -> None:
-        """Tell `plan`, which begins now, to those who have been led to where it rests; who missed that is led there once more."""
-        self._is_plan_untold = False
-        self._say(trajectories(plan, self.embodiment, self.limits, (), LEAD_NS), now_ns)
-
-    @property
-    def is_plan_untold(self) -> bool:
-        """Whether they were told the way to where a plan rests, but not the plan."""
-        return self._is_plan_untold
+            rests = not plan.at(now_ns)[1].any()
+            self._led_until_ns = now_ns + self.lead_ns if rests else start_ns + LEAD_NS
+            lead_ns = self._led_until_ns - start_ns
+        self._again = trajectories(plan, self.embodiment, self.limits, controllers, lead_ns)
+        self._again_ns = now_ns + round(self.say_again_s / S_PER_NS)
+        self._said += self._again
+        self.is_obeyed = True
 
     def is_leading(self, now_ns: int) -> bool:
-        """Whether they are still being led onto a plan, or to where it rests, from something else that they held."""
+        """Whether they are still being led onto a plan that they were told while they held something else."""
         return now_ns < self._led_until_ns
 
     def is_due(self, now_ns: int) -> bool:
@@ -89,23 +69,17 @@ class ControllerCommands:
         return bool(self._again) and now_ns >= self._again_ns
 
     def say_again(self) -> None:
-        """Tell them the same in the same words, for the last time: to a controller that heard it before it changes nothing."""
+        """Tell them the same in the same words: to a controller that heard it the first time it changes nothing."""
         self._said += self._again
-        self._again = []
 
     def forget(self) -> None:
-        """Say none of what was to be said once more, nor a plan that was to be told."""
-        self._again, self._is_plan_untold = [], False
+        """Say none of what was to be said once more."""
+        self._again = []
 
     def take(self) -> list[Trajectory]:
         """Return what was said since the last call."""
         said, self._said = self._said, []
         return said
-
-    def _say(self, told: list[Trajectory], now_ns: int) -> None:
-        self._said += told
-        self._again, self._again_ns = told, now_ns + round(self.say_again_s / S_PER_NS)
-        self.is_obeyed = True
 
 
 def trajectories(

@@ -27,10 +27,7 @@ def state_sentence(state: State, reason: str) -> str:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """Trajectory for one controller: points from `start_ns`, `times_s` `(N,)`, URDF positions and velocities `(N, J)`.
-
-    `is_smooth`: its points are reached without acceleration, which is told too: a quintic leads to the first one.
-    """
+    """Trajectory for one controller: points from `start_ns`, `times_s` `(N,)`, URDF positions and velocities `(N, J)`."""
 
     controller: str
     joints: tuple[str, ...]
@@ -38,7 +35,6 @@ class Trajectory:
     times_s: NDArray[np.float64]
     positions: NDArray[np.float64]
     velocities: NDArray[np.float64]
-    is_smooth: bool = False
 
 
 @dataclass(frozen=True)

@@ -138,11 +138,6 @@ def rested(plan: Plan, from_ns: int) -> Plan:
     )
 
 
-def begun(plan: Plan, now_ns: int) -> Plan:
-    """A plan that was made by `rested`, without that rest: as if it had been made to begin now."""
-    return Plan(plan.times_ns[1:] + (now_ns - plan.times_ns[1]), plan.positions[1:], plan.velocities[1:])
-
-
 def stop(plan: Plan, now_ns: int, limits: Limits) -> Plan:
     """From `plan` at `now_ns` to rest, each joint along its way, as fast as acceleration and jerk allow; then hold."""
     position, velocity = plan.at(now_ns)

@@ -478,8 +478,6 @@ class Watchdog:
     def _rested_by_ns(self, now_ns: int) -> int:
         """When a stop that begins now is over for certain."""
         needed_s = self.brake.needed_s(now_ns)
-        # Controllers that are led to where a motion was to begin rest there by themselves, and nobody stops them on the way.
-        needed_s = max(needed_s, self.brake.led_s(now_ns))
         self._stop_took_s = (needed_s if needed_s < LONGEST_STOP_S else LONGEST_STOP_S) + self.options.grace_s
         return now_ns + round(self._stop_took_s / S_PER_NS)
 
