@@ -23,6 +23,7 @@ STATES = ("/joint_states_single_l", "/joint_states_single_r")
 COMMANDS = ("/joint_states_l", "/joint_states_r")
 POSE = [0.0, 1.3, -1.6, 0.0, 0.4, 0.0, 0.06]
 SAG = 0.005  # rad: what the driver's arms hang below what they are told
+FIRST_RAD = 0.05  # what new controllers' first command may be away: the motion that they are told has begun meanwhile
 TRIES = 30
 FASTEST = 0.8  # rad/s: the motion that is asked for has a quarter of it, and a leap within a cycle has more
 EACH = QoSProfile(depth=5_000)  # of the commands, however late this process comes to read them
@@ -127,6 +128,6 @@ def test_who_ends_in_mid_motion_and_comes_back_is_a_stop_and_makes_no_leap(
         said = arms.commands[0][before:]
         moves = np.array([m.position[:6] for m in said])
         if who == "controllers":
-            assert abs(moves[0] - rested).max() < SAG  # they begin where the arms are
+            assert abs(moves[0] - rested).max() < FIRST_RAD
         seconds = np.diff([to_ns(m.header.stamp) for m in said]) * 1e-9
         assert (abs(np.diff(moves, axis=0)).max(1) < FASTEST * np.maximum(seconds, 0.02)).all()
