@@ -1,4 +1,4 @@
-"""Promises of a vendor's robot whose controllers, or whose driver, end in mid-motion and come back: a stop, and rest until new words."""
+"""A vendor's robot whose controllers, or driver, end in mid-motion and come back: a stop, and rest until new words."""
 
 import threading
 from collections.abc import Callable
