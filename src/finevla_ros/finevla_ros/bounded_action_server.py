@@ -7,10 +7,9 @@ from typing import Any
 
 from rclpy.action import ActionServer, GoalResponse
 from rclpy.node import Node
-from rclpy.serialization import serialize_message
 
 from finevla_ros.bounded_subscriptions import KIB, RefusalCounter
-from finevla_ros.request_bytes import checked_kind, looked_at, taking
+from finevla_ros.request_bytes import checked_kind, looked_at, size_of, taking
 from finevla_ros.unlocked_take import HugeMessage
 
 MOST_GOALS = 50  # that run or are remembered
@@ -34,7 +33,7 @@ class BoundedActionServer(ActionServer):
         )
 
     def take_data(self) -> dict[str, Any]:
-        """Take what is ready; raises `UnsoundRequest` for bytes that are no goal. One too large is judged by its size."""
+        """Take what is ready; raises `Unreadable` for bytes that are no goal. One too large is judged by its size."""
         with taking(MOST_GOAL_BYTES):
             data: dict[str, Any] = super().take_data()
             if "goal" in data:
@@ -48,7 +47,7 @@ class BoundedActionServer(ActionServer):
         why = ""
         if len(self._goal_handles) >= MOST_GOALS:
             why = f"{MOST_GOALS} goals run or ended within the last {RESULT_S:.0f} s"
-        elif (size := len(goal if isinstance(goal, HugeMessage) else serialize_message(goal))) > MOST_GOAL_BYTES:
+        elif (size := size_of(goal)) > MOST_GOAL_BYTES:
             why = f"it has {size} bytes, {MOST_GOAL_BYTES} are allowed"
         if not why:
             return GoalResponse.ACCEPT

@@ -5,13 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.serialization import serialize_message
 
 from finevla_ros.bounded_subscriptions import KIB, RefusalCounter, Tell
 from finevla_ros.flood_watch import FloodWatch
 from finevla_ros.memory_return import PROCESS
-from finevla_ros.request_bytes import make_service
-from finevla_ros.unlocked_take import HugeMessage
+from finevla_ros.request_bytes import make_service, size_of
 
 MOST_REQUEST_BYTES = 64 * KIB  # as of an instruction on its topic
 MOST_HZ, BURST = 10.0, 10.0  # calls of one service: its queue holds ten
@@ -41,8 +39,7 @@ def serve(
         now_s = time.monotonic()
         if sentence := flood.note(now_s):
             (tell_flood or warn)(sentence)
-        size = len(request if isinstance(request, HugeMessage) else serialize_message(request))
-        if most_bytes and size > most_bytes:
+        if most_bytes and (size := size_of(request)) > most_bytes:
             PROCESS.note_huge(now_s)
             response.message = f"the request has {size} bytes, {most_bytes} are allowed; say it shorter"
             if sentence := refusals.note(f"it has {size} bytes, {most_bytes} are allowed", now_s):

@@ -35,6 +35,7 @@ class Unsound(ValueError):
 
 Unpack = Callable[[bytes, int], tuple[int]]  # reads a length
 Step = Callable[[bytes, int, Unpack], int]  # from a position in the bytes to the one behind the field
+Steps = Callable[[bytes, int, Unpack, int], int]  # the same for so many of them
 # Of plain CDR, version 1: how all middlewares send messages of ours.
 UNPACK: dict[bytes, Unpack] = {
     b"\x00\x00": struct.Struct(">I").unpack_from,
@@ -70,17 +71,11 @@ def _message(kind: Any) -> tuple[Step, int]:
 
 
 def _field(field: Any) -> tuple[Step, int]:
-    if isinstance(field, BasicType):
-        return _numbers(1, SIZES[field.typename])
-    if isinstance(field, AbstractString):
-        return _texts(1, field.maximum_size if isinstance(field, BoundedString) else None)
-    if isinstance(field, NamespacedType):
-        return _message(_class_of(field))
-    if isinstance(field, Array):
-        return _elements(field.value_type, field.size)
     if isinstance(field, AbstractSequence):
         return _sequence(field.value_type, field.maximum_size if isinstance(field, BoundedSequence) else None)
-    raise TypeError(f"fields of type {field} are not known here")  # wide texts, which no message of ours has
+    of, count = (field.value_type, field.size) if isinstance(field, Array) else (field, 1)
+    steps, least = _elements(of)
+    return lambda data, at, unpack: steps(data, at, unpack, count), count * least
 
 
 def _class_of(field: NamespacedType) -> Any:
@@ -92,7 +87,7 @@ def _class_of(field: NamespacedType) -> Any:
 
 
 def _sequence(of: Any, most: int | None) -> tuple[Step, int]:
-    least = _elements(of, 1)[1]
+    steps, least = _elements(of)
 
     def walk(data: bytes, at: int, unpack: Unpack) -> int:
         at += -at % COUNT
@@ -102,39 +97,41 @@ def _sequence(of: Any, most: int | None) -> tuple[Step, int]:
             raise Unsound(f"a list claims {count} elements, {most} are allowed")
         if count * least > len(data) - at:
             raise Unsound(f"a list claims {count} elements, and {len(data) - at} bytes are left")
-        return _elements(of, count)[0](data, at, unpack) if count else at
+        return steps(data, at, unpack, count) if count else at
 
     return walk, COUNT
 
 
-def _elements(of: Any, count: int) -> tuple[Step, int]:
-    """So many fields of one type, one behind the other."""
+def _elements(of: Any) -> tuple[Steps, int]:
+    """Fields of one type, one behind the other, and the least bytes that one of them has."""
     if isinstance(of, BasicType):
-        return _numbers(count, SIZES[of.typename])
+        return _numbers(SIZES[of.typename])
     if isinstance(of, AbstractString):
-        return _texts(count, of.maximum_size if isinstance(of, BoundedString) else None)
+        return _texts(of.maximum_size if isinstance(of, BoundedString) else None)
+    if not isinstance(of, NamespacedType):
+        raise TypeError(f"fields of type {of} are not known here")  # wide texts, which no message of ours has
     step, least = _message(_class_of(of))
 
-    def walk(data: bytes, at: int, unpack: Unpack) -> int:
+    def walk(data: bytes, at: int, unpack: Unpack, count: int) -> int:
         for _ in range(count):
             at = step(data, at, unpack)
         return at
 
-    return walk, count * least
+    return walk, least
 
 
-def _numbers(count: int, size: int) -> tuple[Step, int]:
-    def walk(data: bytes, at: int, unpack: Unpack) -> int:
+def _numbers(size: int) -> tuple[Steps, int]:
+    def walk(data: bytes, at: int, _: Unpack, count: int) -> int:
         at += -(at - HEADER) % size + count * size
         if at > len(data):
             raise Unsound("it ends too soon")
         return at
 
-    return walk, count * size
+    return walk, size
 
 
-def _texts(count: int, most: int | None) -> tuple[Step, int]:
-    def walk(data: bytes, at: int, unpack: Unpack) -> int:
+def _texts(most: int | None) -> tuple[Steps, int]:
+    def walk(data: bytes, at: int, unpack: Unpack, count: int) -> int:
         end = len(data)
         for _ in range(count):
             at += -at % COUNT
@@ -146,4 +143,4 @@ def _texts(count: int, most: int | None) -> tuple[Step, int]:
                 raise Unsound(f"a text claims {length} bytes, {most} are allowed")
         return at
 
-    return walk, COUNT * count
+    return walk, COUNT

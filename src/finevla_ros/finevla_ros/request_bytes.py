@@ -18,7 +18,7 @@ from rclpy.serialization import deserialize_message, serialize_message
 from rclpy.service import Service
 from rclpy.type_support import check_for_type_support
 
-from finevla_ros.message_layout import why_unsound
+from finevla_ros.bounded_subscriptions import read
 from finevla_ros.unlocked_take import HugeMessage
 
 SUPPORT = b"rosidl_typesupport_fastrtps_c"
@@ -87,10 +87,6 @@ _TAKEN = _Taken()
 _KEPT: list[Any] = []  # what C code points at, for as long as the process lives
 
 
-class UnsoundRequest(ValueError):
-    """Bytes that are no request of their kind."""
-
-
 class BytesHandle(Handle):
     """rclpy's handle of a service; hands over requests that were looked at, or a `HugeMessage` for one that is too large."""
 
@@ -100,7 +96,7 @@ class BytesHandle(Handle):
         self._most_bytes = most_bytes
 
     def service_take_request(self, kind: Any) -> tuple[Any, Any]:
-        """Return a request and who asks, None twice if there is none; raises `UnsoundRequest` for bytes that are none."""
+        """Return a request and who asks, None twice if there is none; raises `Unreadable` for bytes that are none."""
         with taking(self._most_bytes):
             request, header = super().service_take_request(kind)
             return (request if header is None else looked_at(request, kind)), header
@@ -122,13 +118,16 @@ class taking:  # noqa: N801  # reads as what it does
 def looked_at(request: Any, kind: Any) -> Any:
     """Return the request that was taken just now in place of the empty one; a `HugeMessage` for one that is too large.
 
-    Raises `UnsoundRequest` for bytes that are none.
+    Raises `Unreadable` for bytes that are none.
     """
     if (data := _TAKEN.data) is None or isinstance(data, HugeMessage):
         return request if data is None else data
-    if why := why_unsound(data, kind):
-        raise UnsoundRequest(why)
-    return deserialize_message(data, kind)
+    return read(data, kind)
+
+
+def size_of(request: Any) -> int:
+    """Return how many bytes a request has, or had where a `HugeMessage` stands for it."""
+    return len(request if isinstance(request, HugeMessage) else serialize_message(request))
 
 
 def make_service(

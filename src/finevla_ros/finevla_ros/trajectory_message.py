@@ -11,14 +11,12 @@ from dataclasses import dataclass
 
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
-from rclpy.serialization import deserialize_message
 from trajectory_msgs.msg import JointTrajectory
 
 from finevla_core.safety.message_seal import Sender, TrajectoryCheck
 from finevla_core.time_units import NS_PER_S
 from finevla_ros import qos
-from finevla_ros.bounded_subscriptions import MOST_BYTES
-from finevla_ros.message_layout import why_unsound
+from finevla_ros.bounded_subscriptions import MOST_BYTES, read
 from finevla_ros.unlocked_take import BOUND, HugeMessage
 
 PLAIN_CDR = b"\x00\x01"  # little-endian, version 1: how all middlewares send messages of ours
@@ -149,11 +147,9 @@ def read_trajectory(data: bytes | HugeMessage) -> TrajectoryMessage | None:
 
 
 def _converted(data: bytes) -> TrajectoryMessage | None:
-    if why_unsound(data, JointTrajectory):
-        return None
     try:
-        return TrajectoryMessage.of(deserialize_message(data, JointTrajectory))
-    except Exception:  # whatever the middleware finds wrong with the bytes of a stranger
+        return TrajectoryMessage.of(read(data, JointTrajectory))
+    except Exception:  # whatever is wrong with the bytes of a stranger
         return None
 
 
