@@ -151,7 +151,8 @@ class VlmServer:
     def __init__(self, options: VlmOptions) -> None:
         self.options = options
         self.budget = VlmBudget(options.prices, options.most_cost, options.most_tokens)
-        self._stop, self._has_told = threading.Event(), threading.Event()
+        self._stop = threading.Event()
+        self._may_tell = threading.Lock()  # whoever takes it tells of the first failed try, and keeps it
         self._pace = VlmPace(options.requests_per_minute, self._stop)
         self._slots = threading.BoundedSemaphore(options.concurrency)
         self._random = random.Random()
@@ -245,8 +246,7 @@ class VlmServer:
 
     def _tell_once(self, said: str) -> None:
         """Say what the first failed try of all came to: who waits without a word believes that it works."""
-        if self.options.tries > 1 and not self._has_told.is_set():
-            self._has_told.set()
+        if self.options.tries > 1 and self._may_tell.acquire(blocking=False):
             note(f"'{self.options.url}' does not answer yet ({said}); each request is tried {self.options.tries} times")
 
     def _back_off(self, number: int, retry: _Retry, until_s: float) -> bool:

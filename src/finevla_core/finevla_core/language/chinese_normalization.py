@@ -91,12 +91,9 @@ _ARM_TAG = re.compile(
 )
 _ARM_HEAD = re.compile(r"^\s*([左右LRlr])\s*(?=[/|:：]\s*[\u4e00-\u9fffa-z])")  # "R / yellow brick / left bowl"
 _FAR_TAG = re.compile(r"(?<=\S)\s+([顶远])(?=\s*$)")
-_SIDE_TAG = re.compile(
-    r"(?<![碗盆杆桌])\s+((?:正?[上顶]|[远左右前后背对])[方侧面边端部]|对面)(?:进入|进|入|接近|切入|靠近|来|下)?,?(?=\s|$)"
-)
-_SIDE_WAY = re.compile(
-    r"(?<![碗盆杆桌])\s+((?:正?[上顶]|[远左右前后背对])[方侧面边端部]|对面)(?:进入|进|入|接近|切入|下)(?=\s)"
-)
+_SIDE_ALONE = r"(?<![碗盆杆桌])\s+((?:正?[上顶]|[远左右前后背对])[方侧面边端部]|对面)"
+_SIDE_TAG = re.compile(_SIDE_ALONE + r"(?:进入|进|入|接近|切入|靠近|来|下)?,?(?=\s|$)")
+_SIDE_WAY = re.compile(_SIDE_ALONE + r"(?:进入|进|入|接近|切入|下)(?=\s)")
 _STOPS = re.compile("[停悬待移伸到去]|接近|靠近|夹爪|柱子")
 _NEXT_KEY = re.compile("[ \t]+(?=[\u4e00-\u9fff]{1,5}[ \t]*[=:＝：])")  # a space before the next heading
 # "The right one ... the left one, please": what stands behind the dots replaces what stands before them.

@@ -2,10 +2,9 @@
 
 import re
 
-from finevla_core.language.english_idioms import compiled
+from finevla_core.language.english_idioms import ARM, compiled
 from finevla_core.language.pattern_tables import Wording
 
-_ARM = r"(?:arm|hand|gripper|claw|manipulator)"
 _MUST = r"(?:should|must|shall|will|is to|has to|needs to|ought to)"
 _CARRY = r"(?:carry|bring|take|move|get|transport|convey|transfer|deliver)"
 _PUT = r"(?:put|set|place|stack|lay|drop|lower|rest|leave|balance|seat|deposit)"
@@ -177,11 +176,11 @@ ENDS: list[Wording] = [
             r"\b(?:the|a|that) (bowl|dish)(?: that is| which is| standing| sitting)? (?:by|near|next to|beside|in "
             r"front of|"
             rf"close to|nearest(?: to)?|closest(?: to)?|belonging to|of|below|under) (?:the|your) (left|right)(?: "
-            rf"hand)? {_ARM}"
+            rf"hand)? {ARM}"
             r"\b(?! side)",
             r"the \2 \1",
         ),
-        ((" bowl",), rf"\b(left|right)(?: hand)? {_ARM} (?=bowl\b)", r"\1 "),
+        ((" bowl",), rf"\b(left|right)(?: hand)? {ARM} (?=bowl\b)", r"\1 "),
         (
             ("bowl",),
             r"\bbowl ?[-:(,]+ ?(?:i mean )?(?:the )?(?:one )?(?:on|at|to) the (left|right)(?: hand)?(?: side)?(?: "

@@ -1,9 +1,8 @@
 """Wordings of short English texts that leave something out, or tell in a telegram, with the plain order that they stand for."""
 
-from finevla_core.language.english_idioms import compiled
+from finevla_core.language.english_idioms import ARM, compiled
 from finevla_core.language.pattern_tables import Wording
 
-_ARM = r"(?:arm|hand|gripper|manipulator|claw)"
 _OUT = (
     r"(?:forbidden|prohibited|banned|barred|taboo|excluded|disallowed|not allowed|not permitted|not available|"
     r"unavailable|disabled|out of (?:service|order|action|bounds)|off duty)"
@@ -16,7 +15,7 @@ EXCLUDED: list[Wording] = [
         (
             ("forbidden", "prohibited", "banned", "barred", "taboo", "excluded", "allowed", "permitted", "available",
              "disabled", "out of ", "off duty"),
-            rf"\b(?:the )?(left|right)(?: hand)? {_ARM} (?:(?:is|being) )?{_OUT}(?! (?:to|for))",
+            rf"\b(?:the )?(left|right)(?: hand)? {ARM} (?:(?:is|being) )?{_OUT}(?! (?:to|for))",
             r"not with the \1 arm",
         ),
         (
@@ -34,8 +33,8 @@ EXCLUDED: list[Wording] = [
         (
             ("do not ", "never "),
             rf"\b(?:do not|never) ({_LIFT} [^.,;:]*?)(?:with|using) (?:the |your )?(?:left|right)(?: hand)?(?: "
-            rf"{_ARM})? ?[,;.] ?(?:but |rather |instead )?(?:use|take|do it with|with|using) (?:the |your )?(left|"
-            rf"right)(?: hand)?(?: {_ARM}| one)?(?= ?(?:$|[.,;!]|instead))",
+            rf"{ARM})? ?[,;.] ?(?:but |rather |instead )?(?:use|take|do it with|with|using) (?:the |your )?(left|"
+            rf"right)(?: hand)?(?: {ARM}| one)?(?= ?(?:$|[.,;!]|instead))",
             r"\1with the \2 arm",
         ),
         (
@@ -94,7 +93,7 @@ EXCLUDED: list[Wording] = [
         (("left", "right"), r"\b(go|goes|put|place|drop) (left|right) ?, (in|into) the bowl\b", r"\1 \3 the \2 bowl"),
         (
             ("would the", "could the", "can the", "will the", "would your", "could your", "can your", "will your"),
-            rf"^(?:would|could|can|will) (?:the|your) (left|right)( hand)?( {_ARM})? (?:please |kindly )?(?:care|like|love|be "
+            rf"^(?:would|could|can|will) (?:the|your) (left|right)( hand)?( {ARM})? (?:please |kindly )?(?:care|like|love|be "
             r"able|be willing|want|be so kind as) to ",
             r"with the \1\2\3 ",
         ),
@@ -112,7 +111,7 @@ EXCLUDED: list[Wording] = [
         ),
         (
             (" stay", " wait", " remain", " hold"),
-            rf"^((?:go|get|move|hover|come|reach|head) [^,.;]+), (?:the )?(left|right)( hand)?( {_ARM})? ?, (?:and "
+            rf"^((?:go|get|move|hover|come|reach|head) [^,.;]+), (?:the )?(left|right)( hand)?( {ARM})? ?, (?:and "
             rf")?(?:then )?(?:just )?"
             r"(?=(?:stay|wait|remain|hold) )",
             r"with the \2\3\4 \1 and ",

@@ -4,6 +4,7 @@ import re
 
 from finevla_core.language.pattern_tables import Wording
 
+ARM = r"(?:arm|hand|gripper|claw|manipulator)"
 # What stands for what in the patterns below; texts are in lower case.
 _PARTS = {
     "THING": r"((?:the|that|this) (?:(?!is\b|are\b|that\b|which\b|you\b|i\b|we\b|bowl\b)\w+ ){0,3}?(?!is\b|are\b)\w+)",

@@ -9,13 +9,12 @@ from finevla_core.language.english_exclusions import EXCLUDED
 from finevla_core.language.english_idioms import ANYWHERE
 from finevla_core.language.english_indirect_requests import ANNOUNCED, SPOKEN
 from finevla_core.language.english_short_idioms import ONE_DEED
-from finevla_core.language.english_way_idioms import RESTING_ARMS, WAYS
+from finevla_core.language.english_way_idioms import POST, RESTING_ARMS, WAYS
 from finevla_core.language.pattern_tables import reworded
 
 _SHORT = 300  # letters: longer texts describe motions in steps
 _NAME = r"((?:the |a |an |that |my )?(?:\w+ ){0,3}\w+)"
 _THE = r"((?:the|that) (?:(?!is\b|are\b|that\b|which\b|you\b|i\b|we\b)\w+ ){0,3}?(?!is\b|are\b)\w+)"
-_POST = r"((?:thin |slim |tall |narrow |upright |vertical )*(?:post|pole|pillar|column|rod|mast|obstacle|stick))"
 _HELP = (
     r"(?:involvement|participation|assistance|help|contribution|support|aid|interference|engagement|movement|motion|action|"
     r"role|input|backup|cooperation|collaboration|usage|use|part|intervention)"
@@ -52,7 +51,7 @@ def _holds(found: re.Match[str]) -> str:
 
 # What is said of a text as it stands, whatever its length.
 # Each with words of which one must stand in the text: most texts have none, and are not searched.
-_POSTS = ("post", "pole", "pillar", "column", "rod", "mast", "obstacle", "stick")
+POSTS = ("post", "pole", "pillar", "column", "rod", "mast", "obstacle", "stick")
 _ANYWHERE = [
     (needles, re.compile(pattern), by)
     for needles, pattern, by in (
@@ -78,12 +77,12 @@ _ANYWHERE = [
          rf"part of|with) (?:the |your |its )?(left|right)(?: hand)?(?: {_HAND})?\b(?! (?:side|bowl|of))",
          r"not with the \1 arm"),
         (("top of ",), r"\b(?:up |up and |clear |right |straight |safely )*(?:over|overtop|across) (?:the )?top of (?:the )?"
-         + _POST, r"over the \1"),
+         + POST, r"over the \1"),
         ((" and its ",), r"\bits (left|right|front|rear|back|far|near)(?: hand)?(?: side| end| face| edge)? and its (left|"
          r"right|front|rear|back|far|near)(?: hand)?(?: sides?| ends?| faces?| edges?)?\b(?! (?:of|arm|hand|bowl|gripper)\b)",
          r"\1 and \2"),
-        (_POSTS, r"\b(?:past|round|around|via|by way of|passing) (?:the |its )?(?:far|near|left|right|other|outer|outside|"
-         r"inner)(?: hand)?(?: side)? of (?:the )?" + _POST, r"round the \1"),
+        (POSTS, r"\b(?:past|round|around|via|by way of|passing) (?:the |its )?(?:far|near|left|right|other|outer|outside|"
+         r"inner)(?: hand)?(?: side)? of (?:the )?" + POST, r"round the \1"),
         (("which is ",), rf"\bwhich is (?:the )?{_SIZE}(?: one)?(?: (?:of|among) (?:the )?(?:two|pair|them|both)(?: of them)?)?"
          r"(?: ,|,)?", r"that is \1"),
         ((", that is ",), rf" ?, (that is (?:the )?{_SIZE}(?: |$))", r" \1"),
@@ -112,7 +111,7 @@ _ANYWHERE = [
          rf"on the (?:same )?side (?:as|of|with|where)) the (left|right)(?: hand)? {_BOWL}(?: is| stands| sits)?\b",
          r"\1 arm"),
         (("berth", "clearance", "margin"),
-         rf"\b(?:giv\w+|gave) (?:the |that )?{_POST} an? (?:\w+ )?(?:berth|clearance|margin)\b", r"going round the \1"),
+         rf"\b(?:giv\w+|gave) (?:the |that )?{POST} an? (?:\w+ )?(?:berth|clearance|margin)\b", r"going round the \1"),
         (("bowl on ", "bowl to ", "bowl at ", "bowl that ", "bowl which ", "bowl stand", "bowl sit", "dish ", "basin ",
           "container "),
          rf"\b({_BOWL}) (?:(?:that|which) (?:is|stands|sits) |standing |sitting )?(?:on|to|at) (?:the |your )(?:robot )?"
@@ -122,7 +121,7 @@ _ANYWHERE = [
          r"(?:at|on|by) (?:the|its) (left|right|front|rear|back|far|near)(?: hand)?(?: side| end| face| edge)?\b"
          r"(?! (?:of|arm|hand|bowl|gripper|side)\b)", r"\1 \2 \3 and \4"),
         ((" side of ",), r"\b(?:keep|keeps|keeping|stay|stays|staying) (?:well )?(?:to|on|at) (?:one|the|its|either) "
-         r"(?:\w+ )?side of (?:the )?" + _POST, r"going round the \1"),
+         r"(?:\w+ )?side of (?:the )?" + POST, r"going round the \1"),
         (("middle of", "centre of", "center of"),
          r"\b(down|it|set|laid|placed|lowered) (?:exactly |right |squarely )?(?:in|at|on|onto|over|above) (?:the )?(?:exact )?"
          r"(?:middle|centre|center) of (?=the (?:\w+ ){0,2}(?:cube|block|brick|can|cylinder|ball|tin|bar|slab)\b)",

@@ -2,11 +2,10 @@
 
 import re
 
-from finevla_core.language.english_idioms import compiled
+from finevla_core.language.english_idioms import ARM, compiled
 from finevla_core.language.pattern_tables import Wording
 
-_ARM = r"(?:arm|hand|gripper|claw|manipulator)"
-_POST = r"((?:thin |slim |tall |narrow |upright |vertical )*(?:post|pole|pillar|column|rod|mast|obstacle|stick))"
+POST = r"((?:thin |slim |tall |narrow |upright |vertical )*(?:post|pole|pillar|column|rod|mast|obstacle|stick))"
 _POSTS = ("post", "pole", "pillar", "column", "rod", "mast", "obstacle", "stick")
 _RESTS = (
     r"(?:at rest|still|idle|parked|out of (?:it|the way|this|the picture)|folded(?: away| in| back)?|tucked (?:away|"
@@ -28,42 +27,42 @@ WAYS: list[Wording] = [
     for needles, pattern, by in (
         (
             _POSTS,
-            rf"(?<!not )\b(?:past|by) (?:the )?{_POST} ?,? ?(?:over (?:the|its) top(?: of it)?|above it|over it|at "
+            rf"(?<!not )\b(?:past|by) (?:the )?{POST} ?,? ?(?:over (?:the|its) top(?: of it)?|above it|over it|at "
             rf"the top|up above|via "
             r"the top)\b",
             r"over the \1",
         ),
         (
             _POSTS,
-            rf"\b(?:clear(?:ing|s)?|pass(?:ing|es)?) (?:the )?(?:top of the )?{_POST} (?:from above|at the top)\b",
+            rf"\b(?:clear(?:ing|s)?|pass(?:ing|es)?) (?:the )?(?:top of the )?{POST} (?:from above|at the top)\b",
             r"over the \1",
         ),
-        (("vault", "hurdl", "leapfrog"), rf"\b(?:vault|hurdl|leapfrog)(?:e|ing|ging|s)? the {_POST}", r"going over "
+        (("vault", "hurdl", "leapfrog"), rf"\b(?:vault|hurdl|leapfrog)(?:e|ing|ging|s)? the {POST}", r"going over "
                                                                                                       r"the \1"),
         (
             _POSTS,
             r"\b(?:circling|circumnavigating|dodging|skirting|rounding|bypassing|detouring)(?: around| round| past)? "
             r"(?:the )?"
-            rf"{_POST}(?! (?:at|on|by|along) )",
+            rf"{POST}(?! (?:at|on|by|along) )",
             r"round the \1",
         ),
         (
             _POSTS,
             r"\b(?:past|by|round|around|along) (?:the |its |one )?(?:far |near |left |right |outer |other )?(?:side|"
             r"outside|flank) "
-            rf"of (?:the )?{_POST}",
+            rf"of (?:the )?{POST}",
             r"round the \1",
         ),
         (
             _POSTS,
-            rf"\b(?:by )?passing the {_POST} (?:on|at|along|by|to) (?:the|its|one|either) (?:\w+ )?side\b",
+            rf"\b(?:by )?passing the {POST} (?:on|at|along|by|to) (?:the|its|one|either) (?:\w+ )?side\b",
             r"round the \1",
         ),
         (
             _POSTS,
             rf"\bwithout (?:going|passing|flying|moving|travelling|traveling|lifting it|taking it|carrying it|"
             rf"crossing) (?:up )?(?:over|"
-            rf"above) the {_POST}",
+            rf"above) the {POST}",
             r"round the \1",
         ),
         (
@@ -138,7 +137,7 @@ WAYS: list[Wording] = [
             ("forbid", " ban ", "prohibit", "rule out"),
             r"\b(?:i|we) (?:forbid|ban|prohibit|rule out|veto)(?: you)?(?: to use| from using| using)?(?: the use of| "
             r"using)? (?:the|your) "
-            rf"(left|right)(?: hand)?(?: {_ARM})?\b",
+            rf"(left|right)(?: hand)?(?: {ARM})?\b",
             r"do not use the \1 arm",
         ),
         (("work ", "works "), r"\bwork(s?) the (knob|dial)\b", r"turn\1 the \2"),
@@ -165,7 +164,7 @@ RESTING_ARMS: list[Wording] = [
     for needles, pattern, by in (
         (
             ("arm", "hand", "gripper", "claw", "manipulator"),
-            rf"\b(?:with|while|keeping|leaving|having) (?:the|your) (left|right)(?: hand)? {_ARM}(?: is| stays| "
+            rf"\b(?:with|while|keeping|leaving|having) (?:the|your) (left|right)(?: hand)? {ARM}(?: is| stays| "
             rf"remains| kept| being)? "
             rf"{_RESTS}(?= ?[,.;!]| ?$| pick| lift| grab| take| put| turn| the| and)",
             r"without the \1 arm",
