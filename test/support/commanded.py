@@ -80,6 +80,12 @@ class CommandedArms:
             self._cycle(self.next_ns)
             self.next_ns += PERIOD_NS
 
+    def restart(self, values: NDArray[np.float64]) -> None:
+        """Have controllers that were activated anew, and hold `values` `(D,)`."""
+        at = dict(zip(self.embodiment.joints, self.embodiment.to_positions(values).tolist(), strict=True))
+        for played in self.played.values():
+            played.hold([at[joint] for joint in played.joints])
+
     def values(self, ago_ns: int = 0) -> NDArray[np.float64]:
         """What was commanded so long before the last cycle, as values `(D,)`."""
         ago = 1 + ago_ns // PERIOD_NS
@@ -159,7 +165,8 @@ class DrivenBridge:
     """A bridge that holds `start` `(D,)` with instruction "x", and its controllers; `run` lets time pass for both.
 
     Its clock stands between two milliseconds; cycles, ticks and joint states have phases of their own (`phases_ns`).
-    Joint states say what was commanded `lag_ns` ago, less `sag` (a number, or one for each value).
+    Joint states say what was commanded `lag_ns` ago, less `sag` (a number, or one for each value), and nothing until
+    `silent_until_ns`.
     """
 
     embodiment: Embodiment
@@ -173,7 +180,7 @@ class DrivenBridge:
     sag: float | NDArray[np.float64] = 0.0
 
     def __post_init__(self) -> None:
-        self.now_ns = START
+        self.now_ns, self.silent_until_ns = START, 0
         self.arms = CommandedArms(self.embodiment, self.envelope.limits, self.start, START + self.phases_ns[0])
         self.bridge = Bridge(self.embodiment, self.envelope, GateOptions(), self.options, steady_ns=lambda: self.now_ns)
         self.sent: list[tuple[int, Trajectory]] = []
@@ -218,5 +225,7 @@ class DrivenBridge:
         return self.bridge.state in READY
 
     def _feel(self) -> None:
+        if self.now_ns < self.silent_until_ns:
+            return
         positions = self.embodiment.to_positions(self.arms.values(self.lag_ns) - self.sag).tolist()
         self.bridge.on_joint_state(self.now_ns, self.embodiment.joints, positions, self.now_ns)

@@ -1,4 +1,4 @@
-"""A vendor's robot whose controllers, or driver, end in mid-motion and come back: a stop, and rest until new words."""
+"""A vendor's robot whose controllers, or driver, end in mid-motion and come back: a stop, and no leap."""
 
 import threading
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import Embodiment
 from finevla_interfaces import msg
 from finevla_ros import qos
-from finevla_ros.messages import chunk_to_msg, to_stamp
+from finevla_ros.messages import chunk_to_msg, to_ns, to_stamp
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]  # each starts nodes, and plays their neighbours
 
@@ -24,6 +24,7 @@ COMMANDS = ("/joint_states_l", "/joint_states_r")
 POSE = [0.0, 1.3, -1.6, 0.0, 0.4, 0.0, 0.06]
 SAG = 0.005  # rad: what the driver's arms hang below what they are told
 TRIES = 30
+FASTEST = 0.8  # rad/s: the motion that is asked for has a quarter of it, and a leap within a cycle has more
 EACH = QoSProfile(depth=5_000)  # of the commands, however late this process comes to read them
 
 
@@ -95,7 +96,7 @@ class Robot(Probe):
 
 
 @pytest.mark.parametrize("who", ["controllers", "driver"])
-def test_who_ends_in_mid_motion_and_comes_back_is_a_stop_and_a_reset_moves_nothing(
+def test_who_ends_in_mid_motion_and_comes_back_is_a_stop_and_makes_no_leap(
     start_node, robot: Embodiment, who: str
 ) -> None:
     controllers = start_node("finevla_control", "vendor_bridge")
@@ -121,4 +122,11 @@ def test_who_ends_in_mid_motion_and_comes_back_is_a_stop_and_a_reset_moves_nothi
         threading.Event().wait(1.0)  # a reset never moves
         assert abs(arms.left() - rested).max() < 0.02 if who == "controllers" else arms.status[-1].state == HOLDING
         assert told in (0, len(arms.commands[0]))  # new controllers say nothing before they are told something
-        arms.set_out("second")  # what follows it is docs/faults.md's: new words move them again
+        before = len(arms.commands[0])
+        arms.set_out("second")
+        said = arms.commands[0][before:]
+        moves = np.array([m.position[:6] for m in said])
+        if who == "controllers":  # they hold the arms where they found them, and are led from there
+            assert abs(moves[0] - rested).max() < SAG
+        seconds = np.diff([to_ns(m.header.stamp) for m in said]) * 1e-9
+        assert (abs(np.diff(moves, axis=0)).max(1) < FASTEST * np.maximum(seconds, 0.02)).all()

@@ -1,5 +1,7 @@
 """Promises of the first motion, where controllers hold something else than what is measured: no limit is broken."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from commanded import MOST_ACCELERATION, MS, START, DrivenBridge
@@ -100,9 +102,7 @@ def test_controllers_that_were_started_again_at_rest_are_followed_from_where_the
     begin(guarded, driven)
     finish(driven)
     measured = driven.arms.values() - driven.sag  # what a controller holds that was activated anew
-    for c in guarded.embodiment.controllers:
-        columns = [guarded.embodiment.joints.index(joint) for joint in c.joints]
-        driven.arms.played[c.name].hold(guarded.embodiment.to_positions(measured)[columns])
+    driven.arms.restart(measured)
     driven.sag = 0.0
     driven.run(driven.now_ns + 200 * MS)
     began_ns = driven.now_ns
@@ -168,3 +168,46 @@ def test_reference_counts_only_whole_fresh_at_rest_and_of_one_publisher(guarded:
     assert told.held() is None
     assert [tell(number=n) for n in (1000, 1001, 1, 1002, 2)] == [True, True, True, True, False]
     assert "left" not in told.why_far(guarded.home)
+
+
+@pytest.mark.parametrize("moved_rad", [0.0, 3 * MRAD, 20 * MRAD, 0.1, 0.2])
+@pytest.mark.parametrize("is_moving", [False, True])
+def test_controllers_that_come_back_elsewhere_and_say_nothing_make_no_step(
+    guarded: Guarded, moved_rad: float, is_moving: bool
+) -> None:
+    driven = beside(guarded, 3 * MRAD)
+    begin(guarded, driven)
+    driven.run(driven.now_ns + (600 if is_moving else 3000) * MS)
+    driven.silent_until_ns = driven.now_ns + 1000 * MS
+    driven.run(driven.silent_until_ns - 100 * MS)
+    assert driven.bridge.state is (State.STOPPED if is_moving else State.DISABLED)
+    measured = driven.arms.values() - (3 * MRAD - moved_rad) * ~guarded.limits.is_gripper
+    driven.arms.restart(measured)
+    driven.sag = 0.0
+    driven.run(driven.silent_until_ns + 700 * MS)
+    began_ns = driven.now_ns
+    if driven.bridge.state is State.STOPPED:
+        driven.bridge.adopt(True, driven.now_ns)  # arms at rest that went far have leapt
+        done, text = driven.bridge.reset(driven.now_ns)
+        assert done, text
+    driven.bridge.on_instruction("again", driven.now_ns)
+    chunk = guarded.chunk(driven.now_ns - 50 * MS, instruction_id="again", epoch=driven.bridge.epoch)
+    chunk = replace(chunk, actions=chunk.actions + measured - guarded.home)
+    driven.bridge.on_chunk(chunk, driven.now_ns)
+    assert driven.bridge.counts.accepted == 2, driven.bridge.counts.rejected
+    driven.run(driven.now_ns + 3000 * MS)
+    assert driven.arms.shares(began_ns).acceleration <= MOST_ACCELERATION
+
+
+def test_fingers_grip_on_where_joint_states_were_lost_for_a_while(guarded: Guarded) -> None:
+    grips = 0.4 * guarded.limits.is_gripper  # so much wider than they were told: there is something between them
+    driven = beside(guarded, -3 * MRAD * ~guarded.limits.is_gripper - grips)
+    begin(guarded, driven)
+    driven.run(driven.now_ns + 3000 * MS)
+    told = driven.bridge.plan.positions[-1]
+    driven.silent_until_ns = driven.now_ns + 1000 * MS
+    driven.run(driven.now_ns + 1500 * MS)
+    assert driven.bridge.state is State.HOLDING
+    assert driven.bridge.plan.positions[-1][guarded.limits.is_gripper] == pytest.approx(
+        told[guarded.limits.is_gripper]
+    )

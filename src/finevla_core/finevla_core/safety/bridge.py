@@ -19,7 +19,7 @@ from finevla_core.safety.authority import CommandAuthority
 from finevla_core.safety.bridge_options import BridgeOptions
 from finevla_core.safety.clock_jumps import Timekeeper
 from finevla_core.safety.controller_references import ControllerReferences
-from finevla_core.safety.controller_trajectories import ControllerCommands
+from finevla_core.safety.controller_trajectories import SAG_RAD, ControllerCommands
 from finevla_core.safety.envelope import Envelope
 from finevla_core.safety.events import MAX_EVENT, MAX_REASON, RESET_ADVICE, Event, State, Trajectory, state_sentence
 from finevla_core.safety.gate import Gate, GateContext, GateOptions, Judged, Rejection
@@ -42,6 +42,7 @@ NOT_COUNTED = frozenset(
 UNREADY = (State.DISABLED, State.STOPPED)  # in these nothing that is said or sent counts
 ADOPT_ADVICE = "if it is true: finevla adopt (service safety/adopt)"
 STILL_RAD_S = 0.1  # a controller that rests while it was led on faster than that does not do what it was told
+MOST_GRIP = 0.5  # of the opening: so much farther than they come, fingers are told to close on what they grip
 SAME_RAD = 1e-3  # a controller that holds something farther from where it was commanded was started again
 SELDOM_S = 1.0  # how often joint states that do not count are told
 TOLD_AGAIN_S = 10.0  # and what asks for a stop that is on already
@@ -198,9 +199,8 @@ class Bridge:
 
     def on_other_command(self) -> None:
         """Somebody else commanded a controller, the watchdog's brake too: what it holds now is not what it was told here."""
-        self.commands.is_obeyed = False
         self.commands.forget()
-        self.references.forget()
+        self._doubt_controllers()
 
     def on_stop(self, now_ns: int, code: str, text: str) -> None:
         """Come to rest within the limits and stay there until a reset."""
@@ -346,9 +346,11 @@ class Bridge:
         self.time.tick(now_ns)
         if self.state is State.FOLLOWING and not self.arms.is_fresh(now_ns):
             self._stop(now_ns, "state.lost", f"no joint state of all joints for {self.options.state_timeout_s} s")
+            self._doubt_controllers()
         if self.state is State.HOLDING and not self.time.just_woke():  # nothing moves, and no chunk is judged by it
             if not self.arms.is_fresh(now_ns):
                 self._enter(State.DISABLED, "joint states stopped coming; nothing is commanded")
+                self._doubt_controllers()
             elif missing := self._unready():
                 self._enter(State.DISABLED, missing)
         if self.waiting is not None and self.waiting.is_over(now_ns, self.options.approval_timeout_s):
@@ -615,16 +617,20 @@ class Bridge:
     def _held(self, now_ns: int) -> tuple[NDArray[np.float64], bool]:
         """Where to hold `(D,)`, and whether controllers hold that, whatever an arm lags or sags: they say so, or were told.
 
-        Else it is where the arm is measured, outside its limits too: controllers led from there to a limit would leap.
+        An arm farther from what it was told than one sags was put there, or has other controllers now: those would leap.
+        Else it is where the arm is measured, outside its limits too: controllers led from there to a limit would leap. A
+        gripper is told what it was told last: fingers stand where what they grip keeps them.
         """
-        assert self.arms.position is not None
+        measured = self.arms.position
+        assert measured is not None
         if (held := self.references.held()) is not None:
             return held, True
-        if self.plan is not None and self.commands.is_obeyed and now_ns >= self.plan.end_ns:
-            gap = abs(self.plan.positions[-1] - self.arms.position) * ~self.limits.is_gripper
-            if gap.max() < self.gate.options.max_tracking_error:
-                return self.plan.positions[-1], True
-        return self.arms.position, False
+        if self.plan is None or now_ns < self.plan.end_ns:
+            return measured, False
+        told, is_gripper = self.plan.positions[-1], self.limits.is_gripper
+        if self.commands.is_obeyed and (abs(told - measured) * ~is_gripper).max() <= SAG_RAD:
+            return told, True
+        return np.where(is_gripper, np.clip(told, measured - MOST_GRIP, measured + MOST_GRIP), measured), False
 
     def _why_not_here(self, now_ns: int) -> str:
         """Return why the arms cannot be held where they are, "" if they can."""
@@ -643,6 +649,11 @@ class Bridge:
             self.commands.is_obeyed = False
             return why
         return self.heartbeats.unwatched()
+
+    def _doubt_controllers(self) -> None:
+        """What the controllers hold is not known any more: others may have taken their place, or told them something."""
+        self.commands.is_obeyed = False
+        self.references.forget()
 
     def _stop(self, now_ns: int, code: str, text: str) -> None:
         """Stop; once stopped, name what else asks for it, and begin the cool-down anew: a button may be held."""
