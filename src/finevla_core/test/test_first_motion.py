@@ -208,6 +208,4 @@ def test_fingers_grip_on_where_joint_states_were_lost_for_a_while(guarded: Guard
     driven.silent_until_ns = driven.now_ns + 1000 * MS
     driven.run(driven.now_ns + 1500 * MS)
     assert driven.bridge.state is State.HOLDING
-    assert driven.bridge.plan.positions[-1][guarded.limits.is_gripper] == pytest.approx(
-        told[guarded.limits.is_gripper]
-    )
+    assert driven.bridge.plan.positions[-1][guarded.limits.is_gripper] == pytest.approx(told[guarded.limits.is_gripper])
