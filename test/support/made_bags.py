@@ -89,12 +89,19 @@ class Scene:
             message = self.make.trajectory(controller, positions, stamp_ns)
             self.add(f"{controller.name}/joint_trajectory", TRAJECTORY, message, stamp_ns + delay_ns)
 
-    def write(self, path: Path, storage: str = "mcap", split: int = 1, custom: dict[str, str] | None = None) -> Path:
-        """Write the bag; `split` into so many files."""
+    def write(
+        self,
+        path: Path,
+        storage: str = "mcap",
+        split: int = 1,
+        custom: dict[str, str] | None = None,
+        as_received: bool = True,
+    ) -> Path:
+        """Write the bag, in the order of reception or as the lines stand; `split` into so many files."""
         from rosbags.rosbag2 import StoragePlugin, Writer
 
         plugin = StoragePlugin.MCAP if storage == "mcap" else StoragePlugin.SQLITE3
-        lines = sorted(self.lines, key=lambda line: line.received_ns)
+        lines = sorted(self.lines, key=lambda line: line.received_ns) if as_received else self.lines
         parts = [list(part) for part in np.array_split(np.arange(len(lines)), split)]
         folders = [path] if split == 1 else [path.with_name(f"{path.name}.{i}") for i in range(split)]
         for folder, part in zip(folders, parts, strict=True):

@@ -14,6 +14,7 @@ from finevla_core.errors import FineVLAError
 from finevla_core.plural_phrases import counted
 from finevla_core.recording.bag_reader import BagReader, offered
 from finevla_core.recording.mcap_scan import Channel
+from finevla_core.recording.message_order import set_back_sentence
 from finevla_core.time_units import NS_PER_S
 from finevla_ros.ros_start import start_ros
 
@@ -75,6 +76,8 @@ def _play(reader: BagReader, rate: float, wanted: Sequence[str], prefix: str, ha
             *(f"{n} of {counted(m, 'message')} of {t}" for t, (n, m) in reader.lost().items()),
         ):
             print(f"not all was there to be played: {problem}", flush=True)
+        if reader.set_back_s:
+            print(f"not played as it happened: {set_back_sentence(reader.set_back_s)}", flush=True)
         for publisher in made.values():
             publisher.wait_for_all_acked(rclpy.duration.Duration(seconds=1.0))
     finally:

@@ -159,6 +159,32 @@ class TestBags:
             assert "lost_messages" not in header.facts
             assert not [note for note in header.facts["notes"] if "not in it" in note]
 
+    @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+    @pytest.mark.parametrize("stamps", ["auto", "received", "header"])
+    @pytest.mark.parametrize("back_s", [1, 3600])
+    def test_a_clock_that_is_set_back_while_it_records_is_refused_and_loses_nothing_silently(
+        self, robot: Embodiment, tmp_path: Path, storage: str, stamps: str, back_s: int
+    ) -> None:
+        scene = episode(robot, seconds=4)
+        scene.lines.sort(key=lambda line: line.received_ns)
+        for line in scene.lines:
+            if line.received_ns > START + 2 * SECOND:
+                line.received_ns -= back_s * SECOND
+                if hasattr(line.message, "header"):
+                    line.message.header.stamp.sec -= back_s
+        bag = scene.write(tmp_path / "bag", storage=storage, as_received=False)
+        with pytest.raises(FineVLAError, match=f"set back by {back_s}[.]0 s|steps back"):
+            convert(bag, robot, stamps=stamps, task="do it")
+
+    def test_a_recording_whose_messages_stand_in_another_order_is_read_by_their_times(
+        self, robot: Embodiment, tmp_path: Path
+    ) -> None:
+        scene = episode(robot, seconds=4)
+        [(_, due)] = convert(scene.write(tmp_path / "right"), robot, task="do it")
+        np.random.default_rng(3).shuffle(scene.lines)
+        [(_, found)] = convert(scene.write(tmp_path / "bag", as_received=False), robot, task="do it")
+        assert states(found) == pytest.approx(states(due))
+
 
 def _half(message: Any, side: str, late_s: int) -> Any:
     mine = [i for i, name in enumerate(message.name) if name.startswith(side)]

@@ -21,6 +21,7 @@ from finevla_core.plural_phrases import counted
 from finevla_core.recording.bag_reader import BagReader, is_recording, is_storage
 from finevla_core.recording.episode import load
 from finevla_core.recording.mcap_scan import Channel, RecordedMessage
+from finevla_core.recording.message_order import set_back_sentence
 from finevla_core.time_units import NS_PER_S
 from finevla_tools.convert import bag_joint_topics
 from finevla_tools.convert.bag_joint_topics import LEADER, STATE, StatePart
@@ -180,7 +181,9 @@ class BagRecording:
         return self._reader.lost()
 
     def _refuse_damage(self) -> None:
-        """What was broken may have been of these topics: nobody would see that a piece is missing."""
+        """What was broken may have been of these topics: nobody would see that a piece is missing, or elsewhere."""
+        if self._reader.set_back_s:
+            raise FineVLAError(set_back_sentence(self._reader.set_back_s))
         if broken := [p for p in self._reader.problems if p not in self._reader.stored.notes]:
             raise FineVLAError(
                 f"it is not whole: {'; '.join(broken[:3])}; 'finevla bags repair' recovers what is whole"

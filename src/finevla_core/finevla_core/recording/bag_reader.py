@@ -187,13 +187,14 @@ class EmptyScan:
 class BagReader:
     """An open recording: `channels` and `messages` may be asked for again and again.
 
-    `problems` are sentences on what was broken, complete once all messages were read. Raises `FineVLAError` where a file
-    is no recording's.
+    `problems` are sentences on what was broken, and `set_back_s` is by how much the recorder's clock was set back, complete
+    once all messages were read. Raises `FineVLAError` where a file is no recording's.
     """
 
     def __init__(self, bag: Path) -> None:
         self.bag, self.stored = bag, stored(bag)
         self.problems: list[str] = list(self.stored.notes)
+        self.set_back_s = 0.0
         self._unpacked: tempfile.TemporaryDirectory[str] | None = None
         self._counts: Counter[str] = Counter()
         packing = self._packing = str(self.stored.told.get("compression_mode") or "none").lower()
@@ -223,13 +224,14 @@ class BagReader:
 
     def messages(self, wanted: Callable[[Channel], bool] | None = None) -> Iterator[RecordedMessage]:
         """Messages in the order in which they were recorded, unpacked."""
-        self.problems, self._counts = list(self.stored.notes), Counter()
+        self.problems, self._counts, self.set_back_s = list(self.stored.notes), Counter(), 0.0
         for scan in self.scans():
             for found in in_order(scan) if isinstance(scan, Scan) else scan:
                 if isinstance(found, RecordedMessage):
                     self._counts[found.channel.topic] += 1
                     if wanted is None or wanted(found.channel):
                         yield unpacked(found, self.is_packed)
+            self.set_back_s = max(self.set_back_s, scan.report.set_back_s)
             self.problems += [f"{scan.path.name}: {complaint}" for complaint in scan.report.complaints]
             if not scan.report.is_finished and not scan.report.complaints:
                 self.problems.append(f"{scan.path.name}: it was not finished")

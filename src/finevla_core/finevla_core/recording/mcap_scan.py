@@ -91,7 +91,8 @@ Found = Channel | RecordedMessage | Metadata | Attachment
 class Report:
     """How far a file was whole. `end` is the first byte behind what was read, `size` the file's.
 
-    `written` is how many messages the file's own index says were written, None where it does not say.
+    `written` is how many messages the file's own index says were written, None where it does not say; `set_back_s` by how
+    much the recorder's clock was set back while it was written.
     """
 
     size: int = 0
@@ -101,6 +102,7 @@ class Report:
     written: int | None = None
     topics: int | None = None  # how many its index counts
     complaints: list[str] = field(default_factory=list)
+    set_back_s: float = 0.0
 
 
 class _Cut(Exception):

@@ -9,12 +9,15 @@ import tempfile
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from finevla_core.errors import FineVLAError
 from finevla_core.plural_phrases import counted
 from finevla_core.recording.mcap_scan import Channel, Found, RecordedMessage, Report, Schema
+from finevla_core.recording.message_order import SET_BACK_S, SetBackCheck
+from finevla_core.time_units import NS_PER_S
 
 MAGIC = b"SQLite format 3\0"
 LOGS = ("-wal", "-journal")  # what SQLite leaves beside a file while, and if killed after, it is written to
@@ -85,6 +88,7 @@ class SqliteScan:
 
     def _messages(self, database: sqlite3.Connection, channels: dict[int, Channel]) -> Iterator[RecordedMessage]:
         count, odd, sequence, last_ns = 0, 0, 0, 0
+        self._look_for_set_back(database)
         for number in self._numbers(database):
             try:
                 row = database.execute("SELECT topic_id, timestamp, data FROM messages WHERE id = ?", (number,))
@@ -104,6 +108,19 @@ class SqliteScan:
             self._complain(f"{counted(count, 'message')} cannot be read; left out")
         if odd:
             self._complain(f"the times of {counted(odd, 'message')} are not those in its index")
+
+    def _look_for_set_back(self, database: sqlite3.Connection) -> None:
+        """Rows are numbered as they were written; the topics' own times are looked at only where all times step back."""
+        with suppress(sqlite3.DatabaseError):
+            rows = database.execute("SELECT id, timestamp FROM messages ORDER BY timestamp")
+            written = sorted((number, log_ns) for number, log_ns in rows if isinstance(log_ns, int))
+            if all(after[1] - before[1] > -SET_BACK_S * NS_PER_S for before, after in pairwise(written)):
+                return
+            check = SetBackCheck()
+            for topic, log_ns in database.execute("SELECT topic_id, timestamp FROM messages ORDER BY id"):
+                if isinstance(log_ns, int):
+                    check.add(str(topic), log_ns)
+            self.report.set_back_s = check.set_back_s
 
     def _numbers(self, database: sqlite3.Connection) -> Sequence[int]:
         """Return the row ids in order of time; with a broken index those that can be found, in order of id."""
