@@ -39,6 +39,11 @@ def kill_self(n: int) -> int:
     return n * n
 
 
+def much(n: int) -> bytes:
+    time.sleep(0.02)
+    return bytes(3_000_000)
+
+
 class OnceKilled:
     """Ends its process the first time."""
 
@@ -118,6 +123,23 @@ def test_ctrl_c_ends_all_of_them_without_a_traceback(tmp_path: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     said, complaints = process.communicate(timeout=30.0)
     assert (process.returncode, said, complaints) == (130, "", "")
+
+
+def test_whoever_ends_in_the_middle_is_not_kept_by_a_result_that_was_half_sent() -> None:
+    program = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_work_parallel_map import much
+from finevla_tools.work.parallel_map import over
+
+if __name__ == "__main__":
+    for item, _ in over(much, iter(range(10**6)), 2):
+        if item == 3:
+            raise SystemExit("the disk is full")
+"""
+    for _ in range(4):  # one in six was kept for ever
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr.strip()) == (1, "the disk is full")
 
 
 def test_what_is_done_first_comes_first_if_the_order_is_not_asked_for(tmp_path: Path) -> None:

@@ -111,10 +111,16 @@ class Processes:
         self._executor.shutdown()
 
     def kill(self) -> None:
-        """End the processes at once, whatever they are doing."""
+        """End the processes at once, whatever they are doing.
+
+        One that ends while it sends a result leaves half of it, and the executor's thread waits for the rest until nobody can
+        send it any more: this process is the last that could, and would never end.
+        """
         for process in list((self._executor._processes or {}).values()):
             process.kill()
+        results = self._executor._result_queue
         self._executor.shutdown(wait=False, cancel_futures=True)
+        results._writer.close()
 
 
 class Ray:
