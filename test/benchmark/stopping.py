@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,7 @@ STOP_MOST_S = 0.8  # a stopping command is over by then; a chunk's plan takes tw
 BAR_MS, LETTERS = 50.0, 10_000
 STOP_WORDS = {"busy": "stop word", "hung": "stop word, policy hangs"}
 MOST_LATE = 0.1  # of resets that need not come about
+IN_A_ROW = 5  # the first of them from a motion, the others from rest
 UNRULY = ("policy goes on", "motion goes on")
 
 
@@ -86,23 +88,27 @@ def latency(session: Session, count: int, policy: str) -> None:
 
 
 def resets(session: Session, count: int) -> None:
-    """Print how much moved."""
-    drills = chosen(UNRULY, all_drills())
-    followed, moved, done, broken, late = 0, 0.0, 0, list[str](), 0
-    for number in range(count):
+    """Print how much moved: each time the arms set out, they are stopped and reset `IN_A_ROW` times, then told again."""
+    drills = [replace(drill, resets=IN_A_ROW) for drill in chosen(UNRULY, all_drills())]
+    followed, moved, done, broken, late, motions = 0, 0.0, 0, list[str](), 0, 0
+    while done < count:
         try:
-            result = session.run(drills[number % len(drills)])
+            result = session.run(drills[(motions + late) % len(drills)])
         except FineVLAError:  # on a machine that is too busy the arms do not even set out: nothing to be reset
             late += 1
             if late > MOST_LATE * count:
                 raise
             continue
         broken += result.broken
-        if result.followed is not None and result.moved_rad is not None:
-            followed, moved, done = followed + result.followed, max(moved, result.moved_rad), done + 1
-        show(f"{number + 1} of {count}")
+        if result.followed is None or result.moved_rad is None:
+            late += 1
+            continue
+        motions += 1
+        followed, moved, done = followed + result.followed, max(moved, result.moved_rad), done + result.resets
+        print(f"{done} of {count}; so far {followed} chunks followed, at most {moved:.6f} rad moved", flush=True)
     print(
-        f"\n{done} resets under a policy or motion that went on: {followed} chunks followed, at most {moved:.6f} rad moved"
+        f"{done} resets under a policy or motion that went on, {motions} of them from a motion: {followed} chunks "
+        f"followed, at most {moved:.6f} rad moved"
     )
     print(f"{late} in which the arms did not set out in time; {len(broken)} promises broken: {broken[:5]}")
 

@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from std_msgs.msg import Empty
+
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_tools.faults import drill_judge
@@ -40,6 +42,7 @@ class Attempt:
         self.needed: list[str] = []
         self.moved_rad: float | None = None
         self.followed: int | None = None
+        self.resets = 0
 
     def result(self) -> Result:
         """Inject the fault, observe the motion, undo it, recover, and return the result against the drill's promise."""
@@ -60,7 +63,10 @@ class Attempt:
             self._watch()
             self.state = self.session.state()
             self.over_s, over_ns = time.monotonic(), recorder.clock_ns()
-            if drill.persists:
+            for number in range(drill.resets if drill.persists else 0):
+                if number:
+                    self.session.injector.stop.publish(Empty())
+                    self.session.wait(lambda: self.session.state() == STOPPED, COME_TO_REST_S, "the bridge to stop")
                 self._reset()
         self._read_off(over_ns)
         self.recovery = self._recover()
@@ -219,13 +225,14 @@ class Attempt:
         session, recorder = self.session, self.recorder
         if not session.reset(RECOVER_S):
             return
-        self.needed.append("reset")
+        if "reset" not in self.needed:
+            self.needed.append("reset")
         before, at, began_s = session.accepted(), recorder.states[-1].positions, time.monotonic()
         session.client.wait(lambda: time.monotonic() > began_s + STILL_S, STILL_S + 1.0)
-        self.followed = session.accepted() - before
-        self.moved_rad = max(
-            float(abs((s.positions - at)[recorder.is_arm]).max()) for s in recorder.states if s.at_s >= began_s
-        )
+        moved = (float(abs((s.positions - at)[recorder.is_arm]).max()) for s in recorder.states if s.at_s >= began_s)
+        self.resets += 1
+        self.followed = (self.followed or 0) + session.accepted() - before
+        self.moved_rad = max(moved, default=0.0) if self.moved_rad is None else max(self.moved_rad, *moved)
         if self.drill.persists and not any(s.code == "chunk.ended" for s in recorder.seen if s.at_s >= began_s):
             self.broken.append("after the reset nothing was sent on")
         if self.followed or self.moved_rad > STILL_RAD or session.state() == FOLLOWING:
@@ -274,6 +281,7 @@ class Attempt:
             self.needed_s,
             self.moved_rad,
             self.followed,
+            self.resets,
             self.share,
             _operator_texts(seen, self.over_s),
             {s.code for s in seen if s.at_s <= self.over_s},

@@ -68,6 +68,7 @@ class Drill:
     most_share: float = 1.02  # of a limit that a command may use: differences over a cycle, knots in whole nanoseconds
     moment: Moment = Moment.FOLLOWING
     persists: bool = False  # through the reset, until new words come
+    resets: int = 1  # of a fault that persists: after the first, each is of another stop, at rest
     nodes: tuple[str, ...] = ()  # that must be in the launch description
     prepare: Callable[["Injector"], AbstractContextManager[None]] | None = None  # what takes long to set up, before all
     # Of hostile clients only. `went_rad`: an arm at rest goes no further; None = a small sag, where nothing may move.
@@ -108,6 +109,7 @@ class Result:
     needed_s: float | None = None  # what the limits need for a stop from the speed at the stop command
     moved_rad: float | None = None  # between the reset and the next words, and
     followed: int | None = None  # chunks that were followed between them
+    resets: int = 0  # after which that was looked at
     share: float = 0.0  # of the limits that the commands used at most, from the fault on (1 = right at one)
     saw: list[str] = field(default_factory=list)  # what the operator saw, in order
     codes: set[str] = field(default_factory=set)  # of the events meanwhile
