@@ -118,7 +118,7 @@ class Processes:
         """
         for process in list((self._executor._processes or {}).values()):
             process.kill()
-        results = self._executor._result_queue
+        results: Any = self._executor._result_queue
         self._executor.shutdown(wait=False, cancel_futures=True)
         results._writer.close()
 
