@@ -24,6 +24,7 @@ NAMED_S, COMMAND_S, LINES_S = 0.3, 0.1, 10
 STOP_NS = 800_000_000  # a stopping command is over by then; a chunk's plan takes twice as long
 BEFORE_NS = 100_000_000  # before the fault, judged too: the commands that were under way
 MOVING = 0.1  # rad/s: who set out
+FIRST_MOTION_S = 3.0  # after a chunk is followed; a policy that has arrived does not move
 NOT_GONE_ON = "did not go on"
 
 
@@ -215,7 +216,7 @@ class Attempt:
         if self.drill.stranger_speed:
             return
         session, recorder = self.session, self.recorder
-        session.client.wait(lambda: recorder.is_moving(MOVING), SET_OUT_S)
+        session.client.wait(lambda: recorder.is_moving(MOVING), FIRST_MOTION_S)
         states = [s for s in recorder.states if s.at_s >= since_s]
         if breach := drill_judge.measured_breach(states, session.limits, session.robot.names):
             self.broken.append(f"when it went on, {breach}")
