@@ -292,6 +292,8 @@ class FuzzedStack:
                 client.wait_until_ready(READY_S)
             except FineVLAError as error:
                 return f"it is not ready any more: {error}"
+            # Policy and bridge: words that are published before they are known to listen reach nobody.
+            client.wait(lambda: client._text.get_subscription_count() >= 2, OBEYS_S)
             client._text.publish(String(data="reach the cube"))
             following: Any = lambda: client.newest["safety/status"].state == 2  # noqa: E731
             return (

@@ -58,7 +58,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _all_heard(client: Connection, diagnostics: dict[str, Any]) -> bool:
-    """Whether every node here that publishes diagnostics has been heard."""
+    """Whether every node here that publishes diagnostics has been heard, and the instruction that the policy follows."""
+    policy, instruction = client.heard("policy/status"), client.newest.get("active_instruction")
+    if policy is not None and policy.instruction_id != (instruction.id if instruction is not None else ""):
+        return False
     publishers = client.node.get_publishers_info_by_topic("/diagnostics")
     nodes = {f"{publisher.node_namespace}/{publisher.node_name}" for publisher in publishers}
     ours = {node for node in nodes if node.startswith(f"/{client.namespace.strip('/')}/")}
