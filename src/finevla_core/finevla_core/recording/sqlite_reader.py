@@ -9,9 +9,10 @@ import tempfile
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from finevla_core.errors import FineVLAError
 from finevla_core.plural_phrases import counted
@@ -113,8 +114,9 @@ class SqliteScan:
         """Rows are numbered as they were written; the topics' own times are looked at only where all times step back."""
         with suppress(sqlite3.DatabaseError):
             rows = database.execute("SELECT id, timestamp FROM messages ORDER BY timestamp")
-            written = sorted((number, log_ns) for number, log_ns in rows if isinstance(log_ns, int))
-            if all(after[1] - before[1] > -SET_BACK_S * NS_PER_S for before, after in pairwise(written)):
+            found = array("q", (n for row in rows if all(isinstance(n, int) for n in row) for n in row))
+            numbers, times_ns = np.array(found, np.int64).reshape(-1, 2).T
+            if not (np.diff(times_ns[np.argsort(numbers)]) < -SET_BACK_S * NS_PER_S).any():
                 return
             check = SetBackCheck()
             for topic, log_ns in database.execute("SELECT topic_id, timestamp FROM messages ORDER BY id"):
