@@ -5,8 +5,6 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from std_msgs.msg import Empty
-
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_tools.faults import drill_judge
@@ -66,8 +64,7 @@ class Attempt:
             self.over_s, over_ns = time.monotonic(), recorder.clock_ns()
             for number in range(drill.resets if drill.persists else 0):
                 if number:
-                    self.session.injector.stop.publish(Empty())
-                    self.session.wait(lambda: self.session.state() == STOPPED, COME_TO_REST_S, "the bridge to stop")
+                    self.session.press_stop()
                 self._reset()
         self._read_off(over_ns)
         self.recovery = self._recover()
@@ -226,14 +223,14 @@ class Attempt:
         session, recorder = self.session, self.recorder
         if not session.reset(RECOVER_S):
             return
-        if "reset" not in self.needed:
+        if not self.resets:
             self.needed.append("reset")
         before, at, began_s = session.accepted(), recorder.states[-1].positions, time.monotonic()
         session.client.wait(lambda: time.monotonic() > began_s + STILL_S, STILL_S + 1.0)
         moved = (float(abs((s.positions - at)[recorder.is_arm]).max()) for s in recorder.states if s.at_s >= began_s)
         self.resets += 1
         self.followed = (self.followed or 0) + session.accepted() - before
-        self.moved_rad = max(moved, default=0.0) if self.moved_rad is None else max(self.moved_rad, *moved)
+        self.moved_rad = max(self.moved_rad or 0.0, *moved)
         if self.drill.persists and not any(s.code == "chunk.ended" for s in recorder.seen if s.at_s >= began_s):
             self.broken.append("after the reset nothing was sent on")
         if self.followed or self.moved_rad > STILL_RAD or session.state() == FOLLOWING:

@@ -219,8 +219,7 @@ class Session:
                 if client.wait(lambda: self._is_under_way(drill.arms_apart), GO_S):
                     break
         elif drill.moment is Moment.STOPPED:
-            self.injector.stop.publish(Empty())
-            self.wait(lambda: self.state() == STOPPED, COME_TO_REST_S, "the bridge to stop")
+            self.press_stop()
             client.wait(lambda: False, NEW_S)  # a reset is possible from now on, and what the stop led to is said
         elif drill.moment is not Moment.HOLDING:
             self.step_mode(drill.moment is Moment.STEPPING)
@@ -234,6 +233,11 @@ class Session:
         """Switch it, if it is not so already."""
         if bool(self.client.newest["safety/status"].stepping) is not is_on:
             self.client.call(SetBool, "safety/step_mode", SetBool.Request(data=is_on))
+
+    def press_stop(self) -> None:
+        """Stop as an operator does, and wait for it; raises `FineVLAError` if the bridge does not."""
+        self.injector.stop.publish(Empty())
+        self.wait(lambda: self.state() == STOPPED, COME_TO_REST_S, "the bridge to stop")
 
     def _go(self) -> None:
         """An operator's motion of one arm."""

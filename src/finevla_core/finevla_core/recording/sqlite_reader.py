@@ -89,7 +89,6 @@ class SqliteScan:
 
     def _messages(self, database: sqlite3.Connection, channels: dict[int, Channel]) -> Iterator[RecordedMessage]:
         count, odd, sequence, last_ns = 0, 0, 0, 0
-        self._look_for_set_back(database)
         for number in self._numbers(database):
             try:
                 row = database.execute("SELECT topic_id, timestamp, data FROM messages WHERE id = ?", (number,))
@@ -110,14 +109,12 @@ class SqliteScan:
         if odd:
             self._complain(f"the times of {counted(odd, 'message')} are not those in its index")
 
-    def _look_for_set_back(self, database: sqlite3.Connection) -> None:
+    def _look_for_set_back(self, database: sqlite3.Connection, numbers: Sequence[int], times_ns: Sequence[int]) -> None:
         """Rows are numbered as they were written; the topics' own times are looked at only where all times step back."""
-        with suppress(sqlite3.DatabaseError):
-            rows = database.execute("SELECT id, timestamp FROM messages ORDER BY timestamp")
-            found = array("q", (n for row in rows if all(isinstance(n, int) for n in row) for n in row))
-            numbers, times_ns = np.array(found, np.int64).reshape(-1, 2).T
-            if not (np.diff(times_ns[np.argsort(numbers)]) < -SET_BACK_S * NS_PER_S).any():
-                return
+        written_ns = np.array(times_ns, np.int64)[np.argsort(np.array(numbers, np.int64))]
+        if not (np.diff(written_ns) < -SET_BACK_S * NS_PER_S).any():
+            return
+        with suppress(sqlite3.DatabaseError):  # what cannot be read is told when its message is
             check = SetBackCheck()
             for topic, log_ns in database.execute("SELECT topic_id, timestamp FROM messages ORDER BY id"):
                 if isinstance(log_ns, int):
@@ -127,9 +124,12 @@ class SqliteScan:
     def _numbers(self, database: sqlite3.Connection) -> Sequence[int]:
         """Return the row ids in order of time; with a broken index those that can be found, in order of id."""
         try:
-            rows = database.execute("SELECT id FROM messages ORDER BY timestamp, id")
-            found = array("q", (number for (number,) in rows))
+            found, times_ns = array("q"), array("q")
+            for number, log_ns in database.execute("SELECT id, timestamp FROM messages ORDER BY timestamp, id"):
+                found.append(number)
+                times_ns.append(log_ns if isinstance(log_ns, int) else 0)
             if _names_each_row(found, database):
+                self._look_for_set_back(database, found, times_ns)
                 return found
             self._complain("its index is broken (it does not name each message once)")
         except sqlite3.DatabaseError as error:
