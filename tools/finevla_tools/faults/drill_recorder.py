@@ -100,15 +100,19 @@ class MotionRecorder:
         """Whether an arm is at speed right now."""
         return bool(self.states) and self.speed(self.states[-1]) > least
 
-    def rested_at_s(self, since_s: float) -> float | None:
-        """When the arms came to rest, and have stayed so until now and for long enough; None if they have not."""
+    def rested_at_s(self, since_s: float, is_over: bool = False) -> float | None:
+        """When the arms came to rest, and have stayed so until now and for long enough; None if they have not.
+
+        `is_over`: the robot has ended with its stack, so that its last state is all there is to see of its rest.
+        """
         states = [state for state in self.states if state.at_s >= since_s]
         rested: float | None = None
         for state in reversed(states):
             if self.speed(state) > REST:
                 break
             rested = state.at_s
-        return rested if rested is not None and states[-1].at_s - rested >= RESTED_S else None
+        least_s = 0.0 if is_over else RESTED_S
+        return rested if rested is not None and states[-1].at_s - rested >= least_s else None
 
     def first_stop(self, since_s: float) -> Seen | None:
         """The first event that tells of a stop, latched or by a stop word."""

@@ -104,12 +104,17 @@ class Attempt:
         return self.recorder.first_stop(self.fault_s)
 
     def _rests(self) -> bool:
-        return self.recorder.rested_at_s(self.fault_s) is not None
+        return self._rested_at_s() is not None
+
+    def _rested_at_s(self) -> float | None:
+        stack = self.session.stack
+        has_ended = not any(stack.pid(process.name) for process in stack.launch.processes)
+        return self.recorder.rested_at_s(self.fault_s, is_over=has_ended)
 
     def _read_off(self, over_ns: int) -> None:
         """Everything that is measured, at the end of the fault."""
         r, drill, limits = self.recorder, self.drill, self.session.limits
-        self.stopped, rested_s = self._stopped(), r.rested_at_s(self.fault_s)
+        self.stopped, rested_s = self._stopped(), self._rested_at_s()
         states = [s for s in r.states if s.at_s >= self.fault_s - drill_judge.STOOD_S]
         span = self.fault_ns - BEFORE_NS, max(over_ns, self.fault_ns + 1)
         positions, velocities = drill_judge.commanded(r.told, self.session.robot, r.states[0], span)
