@@ -264,13 +264,35 @@ def test_a_watchdog_that_was_held_up_reads_what_came_meanwhile_before_it_brakes_
         assert np.allclose(t.positions[0], there, atol=1e-4)
 
 
-def test_a_watchdog_whose_every_tick_is_late_brakes_all_the_same(setup: Setup) -> None:
+@pytest.mark.parametrize("late_ms", [6, 10, 15])
+def test_a_tick_that_comes_late_reads_the_bridges_stop_before_it_brakes_on_top(setup: Setup, late_ms: int) -> None:
+    """The bridge stopped 70 ms after it was asked, and what it said is read right after the tick that would brake."""
+    stack = Stack(setup, deadman=True)
+    told = stack.tell(speed=0.5, seconds=3.0)
+    stack.follow(told, 1.0)
+    stack.held = False
+    stack.follow(told, 3 * TICK / SECOND)
+    assert (stack.asked, stack.trajectories) == (1, [])
+    stopping = stop(told, stack.clock_ns + 10 * MS, setup.limits)
+    stack.silent.add("bridge")
+    stack.now_ns, stack.clock_ns = (ns + late_ms * MS for ns in (stack.now_ns, stack.clock_ns))
+    stack.follow(stopping, TICK / SECOND)
+    assert not stack.trajectories
+    stack.silent.clear()
+    stack.state = State.STOPPED
+    stack.say(stopping)
+    stack.follow(stopping, 0.5)
+    assert not stack.trajectories
+
+
+@pytest.mark.parametrize("late_ms", [10, 60])
+def test_a_watchdog_whose_every_tick_is_late_brakes_all_the_same(setup: Setup, late_ms: int) -> None:
     stack = Stack(setup)
     told = stack.tell(speed=0.5, seconds=3.0)
     stack.follow(told, 1.0)
     stack.silent.add("bridge")
-    for _ in range(12):
-        stack.now_ns, stack.clock_ns = (ns + 60 * MS for ns in (stack.now_ns, stack.clock_ns))
+    for _ in range(1000 // (late_ms + 20)):
+        stack.now_ns, stack.clock_ns = (ns + late_ms * MS for ns in (stack.now_ns, stack.clock_ns))
         stack.follow(told, TICK / SECOND)
     assert stack.watchdog.latched == "watchdog.bridge"
     assert stack.trajectories

@@ -37,6 +37,7 @@ HEARD_NS = 35_000_000  # two ticks: what was sent with a message of another topi
 JUMP_TOLD_S = 1.0  # a jump is over at once; for so long it is still a finding
 # Speeds of joint states that leap by any number are no speeds; what the limits allow is over long before.
 LONGEST_STOP_S = 5.0
+LATE_TICK_NS = 25_000_000  # a tick this long after the last one has not read what was sent in time for it
 LATE_NS = 100_000_000  # a tick this long after the last one: the watchdog itself was not given the processor
 # After this long what it heard before is nothing to go by; it looks anew before it judges, for so long at most.
 SLEPT_NS, WAKING_NS = 250_000_000, 200_000_000
@@ -69,8 +70,8 @@ class Watchdog:
         self.bridge, self.joints, self.stamps, self.deadman = (HeartbeatMonitor(found_ns) for _ in range(4))
         self.policy = PolicyMonitor(options, carriers, ~limits.is_gripper, loaded_ns)
         self._woke_ns: int | None = None  # slept, and has not looked anew yet
-        # Since when, and when last, a tick came so late that messages of before it are unread.
-        self._held_up_since_ns = self._held_up_ns = now_ns - HELD_UP_ANEW_NS
+        # Since when ticks come so late that messages of before them are unread, and until when some may be.
+        self._held_up_since_ns = self._held_up_until_ns = now_ns - HELD_UP_ANEW_NS
         self.state = State.DISABLED
         self.is_new_bridge = False  # another one than before, and not STOPPED yet
         self.instruction_id = ""
@@ -290,11 +291,12 @@ class Watchdog:
     def _excuse(self, now_ns: int) -> None:
         """What came while the watchdog slept is still unread: its own sleep is nobody's silence."""
         slept_ns, self._ticked_ns = now_ns - self._ticked_ns, now_ns
-        if slept_ns > HEARD_NS:
+        if slept_ns > LATE_TICK_NS:
             if now_ns - self._held_up_since_ns >= HELD_UP_ANEW_NS:
                 self._held_up_since_ns = now_ns
             if now_ns - self._held_up_since_ns < WAKING_NS:
-                self._held_up_ns = now_ns
+                # What came during one tick is read by the next; of what came in more than two some takes longer.
+                self._held_up_until_ns = now_ns + (HEARD_NS if slept_ns > HEARD_NS else 1)
         if slept_ns <= LATE_NS:
             return
         for beat in (self.bridge, self.joints, self.stamps, self.deadman, self.clock.ran, *self.policy.beats):
@@ -316,7 +318,7 @@ class Watchdog:
 
     def _is_held_up(self, now_ns: int) -> bool:
         """Whether the bridge's stop may be among what is unread: a second one from where the arms no longer are is a leap."""
-        return now_ns - self._held_up_ns < HEARD_NS
+        return now_ns < self._held_up_until_ns
 
     def _is_bridge_there(self, now_ns: int) -> bool:
         return self.bridge.silent_s(now_ns) < self.options.bridge_timeout_s / 2
