@@ -209,3 +209,20 @@ def test_fingers_grip_on_where_joint_states_were_lost_for_a_while(guarded: Guard
     driven.run(driven.now_ns + 1500 * MS)
     assert driven.bridge.state is State.HOLDING
     assert driven.bridge.plan.positions[-1][guarded.limits.is_gripper] == pytest.approx(told[guarded.limits.is_gripper])
+
+
+@pytest.mark.parametrize("sag_rad", OFFSETS)
+@pytest.mark.parametrize("after_ms", [5, 100, 200, 300, 370, 400])
+def test_stop_while_a_vendors_arms_are_led_over_keeps_the_limits(
+    guarded: Guarded, sag_rad: float, after_ms: int
+) -> None:
+    """Those of ros2_control say what they hold, and are led nowhere."""
+    driven = beside(guarded, sag_rad)
+    for played in driven.arms.played.values():
+        played.period_ns = 0  # as the vendor bridge plays them
+    begin(guarded, driven)
+    driven.run(driven.now_ns + after_ms * MS)
+    driven.bridge.on_stop(driven.now_ns, "stop", "stop")
+    driven.run(driven.now_ns + 1500 * MS)
+    assert driven.arms.shares().acceleration <= MOST_ACCELERATION
+    assert not abs(np.diff(driven.arms.commands()[-20:], axis=0)).any()
