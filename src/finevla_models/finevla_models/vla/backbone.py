@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from finevla_core.errors import FineVLAError, quoted
 from finevla_models.vla.batch import VLABatch
 from finevla_models.vla.hub import from_cache_alone
+from finevla_models.vla.patch_projection import project_patches
 from finevla_models.vla.prompt_encoder import PromptEncoder
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")  # owner/name
@@ -44,6 +45,7 @@ class Backbone(nn.Module):
 
     def __init__(self, model: nn.Module, prompts: PromptEncoder) -> None:
         super().__init__()
+        project_patches(model)
         self.model, self.prompts = model, prompts
         config: Any = model.config
         text = getattr(config, "text_config", None) or config
