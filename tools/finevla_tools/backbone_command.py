@@ -6,6 +6,7 @@ It has Qwen3.5's architecture and a tokenizer that learns its pieces from the wo
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from finevla_core.errors import DamagedFileError, FineVLAError
@@ -14,6 +15,7 @@ from finevla_tools.argument_checks import refuse_no_output
 from finevla_tools.stderr_notices import announce
 
 SIZES = ("small", "mini", "tiny")
+MOST_PATCH = 64
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,21 +30,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=SIZES[0],
         help="small: 7 million parameters, a CPU trains it; mini: 3 million, in half the time; tiny: for a test",
     )
+    parser.add_argument(
+        "--patch",
+        type=int,
+        help="pixels that a patch of pictures is wide, by default 8, of tiny 16; 2x2 become one token: larger ones see larger"
+        " pictures in the same time",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the weights")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the backbone; return the exit code. Raises `FineVLAError` for a folder that is there, or data sets without words."""
     refuse_no_output("--out", arguments.out)
+    if arguments.patch is not None and not 4 <= arguments.patch <= MOST_PATCH:
+        raise FineVLAError(f"--patch {arguments.patch}: a patch is 4 to {MOST_PATCH} pixels wide")
     texts = sorted({text for root in arguments.datasets for text in _texts(root)})
     if not texts:
         raise FineVLAError(f"'{arguments.datasets[0]}' has no words; give a data set with tasks")
     announce("loading torch and transformers")
+    from finevla_models.vla.small_backbone import SIZES as DESCRIBED
     from finevla_models.vla.small_backbone import make_backbone
     from finevla_tools.work.staged_output import Staged
 
+    size = DESCRIBED[arguments.size]
+    if arguments.patch is not None:
+        size = replace(size, patch=arguments.patch)
     with Staged(arguments.out) as folder:
-        count = make_backbone(folder, texts, arguments.size, arguments.seed)
+        count = make_backbone(folder, texts, size, arguments.seed)
     print(f"backbone of {count / 1e6:.1f} million parameters: {arguments.out}")
     return 0
 

@@ -17,6 +17,7 @@ from training_sets import KEYS, make_set, only
 
 from finevla_core.errors import FineVLAError
 from finevla_core.policy.manifest_transforms import parse_transforms
+from finevla_models.vla.backbone import load_backbone
 from finevla_models.vla.policy_files import load_vla
 from finevla_tools.cli import main
 from finevla_tools.training import command, trainer
@@ -184,3 +185,18 @@ def test_a_small_backbone_learns_its_pieces_from_questions_too(tmp_path: Path) -
     assert any("zyxwvu" in piece for piece in pieces)
     questions.write_text("no JSON\n")
     assert main([*arguments[:-1], str(tmp_path / "other")]) != 0
+
+
+def test_patches_of_a_small_backbone_are_as_large_as_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    questions = tmp_path / "questions.jsonl"
+    questions.write_text('{"question": "where is the cube?", "answer": "left"}\n')
+    arguments = ["backbone", str(questions), "--size", "tiny"]
+    assert main([*arguments, "--patch", "12", "--out", str(tmp_path / "made")]) == 0
+    assert json.loads((tmp_path / "made" / "config.json").read_text())["vision_config"]["patch_size"] == 12
+    images = load_backbone(str(tmp_path / "made")).prompts.processor.image_processor
+    made = images(images=[np.zeros((48, 72, 3), np.uint8)], return_tensors="pt")
+    assert made["image_grid_thw"].tolist() == [[1, 4, 6]]
+    capsys.readouterr()
+    assert main([*arguments, "--patch", "1", "--out", str(tmp_path / "other")]) == 2
+    assert "--patch 1: a patch is 4 to 64 pixels wide" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()

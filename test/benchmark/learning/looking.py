@@ -20,10 +20,8 @@ from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 import torch
 from demonstrated_scenes import DemonstratedScenes
-from numpy.typing import NDArray
 
 from finevla_core.images import ImageFormat, fit_point
 from finevla_models.vla.batch import IGNORED, VLABatch, VLAExample
@@ -36,7 +34,8 @@ from finevla_tools.training.question_samples import QuestionSamples
 from finevla_tools.training.trainer import train
 from finevla_tools.training.vla_samples import VLASamples
 
-CAMERA, SQUARE = "front", 16  # pixels that one token is wide and high
+CAMERA = "front"
+COLUMNS = 8  # of the tokens of a picture, which are as wide as high
 NEAR = 0.7  # share of an episode in which the thing still lies where it lay
 PLACE = re.compile(r"\b(\d) (\d)\b")
 ORIGINAL = VLAPolicy.batch, VLAPolicy.forward
@@ -91,7 +90,8 @@ class Places:
         x, y = fit_point((x + 1) / 2 * width, (y + 1) / 2 * height, height, width, self.images, CAMERA)
         if not (0 <= x < self.images.width and 0 <= y < self.images.height):
             return -1
-        return int(y // SQUARE) * (self.images.width // SQUARE) + int(x // SQUARE)
+        square = self.images.width // COLUMNS
+        return int(y // square) * COLUMNS + int(x // square)
 
 
 class LookingSamples(VLASamples):
@@ -111,10 +111,10 @@ class LookingSamples(VLASamples):
         return looking(made, self.places[chosen].token(episode.index) if is_there else -1, tuple(meant))
 
 
-def answered(answer: str, picture: NDArray[np.uint8]) -> int:
+def answered(answer: str) -> int:
     """The token that an answer names by column and row; -1 for answers of another kind."""
     found = PLACE.search(answer) if len(answer.split()) == WORDS else None
-    return -1 if found is None else int(found[2]) * (picture.shape[1] // SQUARE) + int(found[1])
+    return -1 if found is None else int(found[2]) * COLUMNS + int(found[1])
 
 
 class Look:
@@ -123,7 +123,7 @@ class Look:
     def __init__(self, weight: float, factors: float, noise: float, layer: int, images: ImageFormat) -> None:
         self.weight, self.factors, self.layer, self.weights = weight, factors, layer, torch.zeros(0)
         self.noise, self.drawn = noise, torch.Generator().manual_seed(0)
-        self.squares = rows, columns = images.height // SQUARE, images.width // SQUARE
+        self.squares = rows, columns = images.height * COLUMNS // images.width, COLUMNS
         self.counts = [*(len(words) for words in MEANT.values()), columns, rows]
         self.last, self.readers = torch.zeros(0), torch.zeros(0)
         self.is_watched = False
@@ -136,9 +136,7 @@ class Look:
 
     def batch_of(self, policy: VLAPolicy, examples: Sequence[VLAExample]) -> VLABatch:
         made = self.batch(policy, examples)
-        targets = tuple(
-            e.target if isinstance(e, LookingExample) else answered(e.answer, e.images[0]) for e in examples
-        )
+        targets = tuple(e.target if isinstance(e, LookingExample) else answered(e.answer) for e in examples)
         meant = tuple(e.meant for e in examples if isinstance(e, LookingExample))
         parts = {f.name: getattr(made, f.name) for f in fields(VLABatch)}
         if self.noise and policy.training and made.actions is not None:

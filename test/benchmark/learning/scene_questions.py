@@ -5,7 +5,7 @@
 Writes pictures of the front camera and three files for `finevla train` with `head: language`: `lists.jsonl` asks what lies
 where, `points.jsonl` where a thing is, or the target of an instruction (said as for a demonstration), in pixels;
 `instructions.jsonl` what an instruction says and means ("left top green cube 2 3": arm and approach if it says them, colour and
-shape of its target, said or seen, column and row of its place in squares of 16 pixels; or the place first). One moment of each
+shape of its target, said or seen, column and row of its place in 8x6 squares; or the place first). One moment of each
 scene: the arms as it starts, or a hand near a thing. Seeds are of the training split.
 """
 
@@ -35,7 +35,7 @@ CAMERA = "front"
 NEAR_HAND = 0.6  # share of scenes in which a hand is near a thing
 KINDS = ("lists", "points", "instructions")
 INSTRUCTIONS = 10  # of each scene
-SQUARE = 16  # pixels of what one token of a small backbone sees
+COLUMNS = 8  # of squares, in which places are told; a small backbone has a token for each
 ASKED = ("where is {}?", "point at {}", "find {}", "locate {}", "in which place is {}?")
 LISTED = ("what is on the table?", "list the things on the table", "what lies where?")
 
@@ -83,7 +83,7 @@ class Asker:
             goal = sample_goal(scene, rng)
             how = some_of(how_of(goal), rng) if rng.random() < 0.8 else ()
             said, item = say(goal, scene, rng, how, "train"), scene.object(goal.target)
-            place = " ".join(str(n // SQUARE) for n in places[goal.target])
+            place = " ".join(str(n // (self.images.width // COLUMNS)) for n in places[goal.target])
             words = [said.slots["arm"] or "any", said.slots["approach"] or "any", item.color, item.shape]
             made.append((said.text, " ".join([place, *words] if rng.random() < 0.5 else [*words, place])))
         return made
