@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ class Take:
     tasks: list[str]
     pictures: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
     length: int | None = None  # what the metadata say, if not the truth
+    late_from: int | None = None  # the first picture that is shown later than its row, by two thirds of a frame
 
 
 def take(
@@ -96,7 +98,9 @@ def write(
             write_rows(root / f"data/chunk-000/episode_{k:06d}.parquet", one, k, first, number)
             for name in cameras:
                 key = f"observation.images.{name}"
-                write_video(root / f"videos/chunk-000/{key}/episode_{k:06d}.mp4", one.pictures[name], fps)
+                write_video(
+                    root / f"videos/chunk-000/{key}/episode_{k:06d}.mp4", one.pictures[name], fps, late=one.late_from
+                )
             first += rows
     (root / "meta/tasks.jsonl").write_text(
         "".join(json.dumps({"task_index": i, "task": text}) + "\n" for i, text in enumerate(tasks))
@@ -138,8 +142,10 @@ def write_rows(path: Path, one: Take, episode: int, first: int, task: int) -> No
     pq.write_table(pa.table(columns), path)
 
 
-def write_video(path: Path, grey: NDArray[np.uint8], fps: int, codec: str = "libx264", gop: int = 2) -> None:
-    """Grey pictures as a video with a key frame every `gop`."""
+def write_video(
+    path: Path, grey: NDArray[np.uint8], fps: int, codec: str = "libx264", gop: int = 2, late: int | None = None
+) -> None:
+    """Grey pictures as a video with a key frame every `gop`; from picture `late` on two thirds of a frame late."""
     import av
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -150,8 +156,10 @@ def write_video(path: Path, grey: NDArray[np.uint8], fps: int, codec: str = "lib
         stream.codec_context.thread_count = 1  # the same bytes whatever the machine does beside it
         stream.height, stream.width = grey.shape[1:]
         stream.pix_fmt, stream.gop_size = "yuv420p", gop
-        for picture in grey:
+        for k, picture in enumerate(grey):
             frame = av.VideoFrame.from_ndarray(np.repeat(picture[..., None], 3, axis=2), format="rgb24")
+            if late is not None:
+                frame.pts, frame.time_base = 3 * k + 2 * (k >= late), Fraction(1, 3 * fps)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
 
@@ -283,9 +291,14 @@ def _lost(t: Take) -> None:
     t.pictures["front"] = t.pictures["front"][:-10]
 
 
+def _late(t: Take) -> None:
+    t.late_from = 60
+
+
 VIDEO_DEFECTS: dict[str, Callable[[Take], None]] = {
     "video_black": _black,
     "video_blur": _blurred,
     "video_frozen": _stuck,
     "video_length": _lost,
+    "video_times": _late,
 }

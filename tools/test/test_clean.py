@@ -33,7 +33,7 @@ from finevla_tools.clean.finevla_reports import (
     write_report,
 )
 from finevla_tools.clean.keep_decisions import chosen, parse_set, threshold_of
-from finevla_tools.clean.video_checks import count_and_look, sharpness
+from finevla_tools.clean.video_checks import sharpness, times_and_looks
 from finevla_tools.cli import main
 from finevla_tools.datasets.lerobot_files import Footage, open_dataset, values
 from finevla_tools.report.charts import histogram
@@ -448,11 +448,11 @@ class TestPictures:
     ) -> None:
         grey = np.random.default_rng(0).integers(0, 255, (61, 64, 64), dtype=np.uint8)
         write_video(tmp_path / "v.mp4", grey, 30, gop=gop)
-        count, looks = count_and_look(Footage("observation.images.front", tmp_path / "v.mp4", 0.0, None), 30, rate)
-        assert count == 61
+        shown, looks = times_and_looks(Footage("observation.images.front", tmp_path / "v.mp4", 0.0, None), 30, rate)
+        assert len(shown) == 61
         assert len(looks) == pytest.approx(2 * rate + 1, abs=1)
-        count, looks = count_and_look(Footage("observation.images.front", tmp_path / "v.mp4", 0.5, 1.5), 30, rate)
-        assert count == 30
+        shown, looks = times_and_looks(Footage("observation.images.front", tmp_path / "v.mp4", 0.5, 1.5), 30, rate)
+        assert len(shown) == 30
         assert looks[0].at_s == pytest.approx(0, abs=0.04)
 
     @pytest.mark.parametrize("data", [b"", b"x" * 500, None])
@@ -460,7 +460,7 @@ class TestPictures:
         if data is not None:
             (tmp_path / "v.mp4").write_bytes(data)
         with pytest.raises(FineVLAError, match="v.mp4"):
-            count_and_look(Footage("observation.images.front", tmp_path / "v.mp4", 0.0, None), 30, 4)
+            times_and_looks(Footage("observation.images.front", tmp_path / "v.mp4", 0.0, None), 30, 4)
 
     def test_blur_lowers_sharpness(self) -> None:
         grey = np.random.default_rng(0).integers(0, 255, (64, 64)).astype(np.float64)

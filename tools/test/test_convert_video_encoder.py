@@ -15,7 +15,7 @@ from foreign import aloha, recording
 
 from finevla_core.errors import FineVLAError
 from finevla_tools.annotate.vlm_frames import ViewFile, read_frames
-from finevla_tools.clean.video_checks import count_and_look
+from finevla_tools.clean.video_checks import times_and_looks
 from finevla_tools.cli import main
 from finevla_tools.convert import video_encoder
 from finevla_tools.convert.episode import CameraStream
@@ -132,8 +132,8 @@ def test_a_last_frame_whose_length_others_left_open_is_read(
     with av.open(str(tmp_path / "open.mp4")) as container:
         assert len(list(container.decode(video=0))) == 12
     footage = Footage("k", tmp_path / "open.mp4", 0.0, None)
-    count, looks = count_and_look(footage, 10, 10.0)
-    assert count == 13
+    shown, looks = times_and_looks(footage, 10, 10.0)
+    assert len(shown) == 13
     assert looks[-1].at_s == pytest.approx(1.2)
     with VideoPictures(CameraStream("front", HEIGHT, WIDTH), footage) as read:
         assert [read.at(k / 10).shape for k in range(13)] == [(HEIGHT, WIDTH, 3)] * 13
@@ -227,4 +227,4 @@ def test_bc_z_in_h264_is_a_data_set_of_even_pictures(
     shapes = {tuple(f["shape"]) for f in files.features.values() if f["dtype"] == "video"}
     assert shapes == {(172, 214, 3)}
     for episode in files.episodes:
-        assert [count_and_look(footage, 30, 4)[0] for footage in episode.videos] == [6, 6]
+        assert [len(times_and_looks(footage, 30, 4)[0]) for footage in episode.videos] == [6, 6]

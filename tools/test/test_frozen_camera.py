@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from finevla_tools.clean import checks as c
 from finevla_tools.clean.frozen_camera import frozen
-from finevla_tools.clean.video_checks import count_and_look
+from finevla_tools.clean.video_checks import times_and_looks
 from finevla_tools.cli import main
 from finevla_tools.datasets.lerobot_files import Footage
 
@@ -108,7 +108,7 @@ def frozen_s(
 ) -> float:
     state = np.array(pq.read_table(REAL / "data/chunk-000/episode_000000.parquet")["observation.qpos"].to_pylist())
     encode(folder / "v.mp4", shown, gop, crf, preset)
-    _, looks = count_and_look(Footage("k", folder / "v.mp4", 0.0, None), FPS, 4.0)
+    _, looks = times_and_looks(Footage("k", folder / "v.mp4", 0.0, None), FPS, 4.0)
     own = next((side for side in ("left", "right") if side in camera), "")
     return frozen(looks, {"left": state[:, :7], "right": state[:, 7:]}, own, FPS)[0]
 
@@ -196,7 +196,7 @@ def test_a_simulated_camera_is_judged_alike_under_strong_compression(
 ) -> None:
     one = passing(in_view, stuck if stuck.stop else None)
     encode(tmp_path / "v.mp4", list(np.repeat(one.pictures["front"][..., None], 3, axis=3)), gop, crf, preset)
-    _, looks = count_and_look(Footage("k", tmp_path / "v.mp4", 0.0, None), FPS, 4.0)
+    _, looks = times_and_looks(Footage("k", tmp_path / "v.mp4", 0.0, None), FPS, 4.0)
     arms = {"left": one.state[:, :7].astype(float), "right": one.state[:, 7:].astype(float)}
     assert (frozen(looks, arms, "", FPS)[0] > 1.0) == is_fault
 

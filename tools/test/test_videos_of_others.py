@@ -13,11 +13,14 @@ for needed in ("pyarrow", "av"):
     pytest.importorskip(needed, reason="needs 'make data-setup'")
 
 import av
+import pyarrow.parquet as pq
 from lerobot_sets import Take, take, write
 
 from finevla_core.errors import FineVLAError
 from finevla_tools.annotate.vlm_frames import ViewFile, read_frames
-from finevla_tools.clean.video_checks import count_and_look
+from finevla_tools.clean.run import ROWS
+from finevla_tools.clean.video_checks import times_and_looks
+from finevla_tools.cli import main
 from finevla_tools.convert.lerobot_source import LeRobotSource
 from finevla_tools.datasets.lerobot_files import open_dataset
 
@@ -181,8 +184,8 @@ def test_a_video_that_begins_late_begins_with_the_first_row(
     refuse_others(found)
     assert [note for note in told if f"begins at {begins_s} s" in note] == (told if begins_s else [])
     assert len(told) == bool(begins_s)
-    count, looks = count_and_look(open_dataset(root).episodes[0].videos[0], 30.0, 10.0)
-    assert count == FRAMES
+    times, looks = times_and_looks(open_dataset(root).episodes[0].videos[0], 30.0, 10.0)
+    assert len(times) == FRAMES
     assert looks[0].at_s == 0.0
     assert [frame.time_s for frame in read_frames(ViewFile("front", video), [0.0, 0.3])] == [0.0, 0.3]
 
@@ -198,7 +201,7 @@ def test_a_video_that_asks_to_be_turned_is_one_sentence_in_every_reader(
     with pytest.raises(FineVLAError, match=said):
         shown(root)
     with pytest.raises(FineVLAError, match=said):
-        count_and_look(open_dataset(root).episodes[0].videos[0], 30.0, 10.0)
+        times_and_looks(open_dataset(root).episodes[0].videos[0], 30.0, 10.0)
     with pytest.raises(FineVLAError, match=said):
         read_frames(ViewFile("front", video), [0.0])
 
@@ -208,6 +211,12 @@ def test_pictures_at_uneven_times_are_one_sentence(data_set: tuple[Path, Path]) 
     encode(video, base=Fraction(1, 25), as_counted=True)
     with pytest.raises(FineVLAError, match=r"has no picture at 0\.0333 s, the next one is at 0\.0400 s"):
         shown(root)
+    # What the conversion refuses is not kept by the cleaning.
+    assert main(["clean", str(root), "--only", "video_times", "--report", str(root.parent / "report")]) == 0
+    rows = pq.read_table(root.parent / "report" / ROWS).to_pylist()
+    [row] = [row for row in rows if row["check"] == "video_times"]
+    assert row["verdict"] == "flagged"
+    assert "the nearest picture" in row["reason"]
 
 
 def test_pictures_that_are_numbers_in_a_table_are_named(tmp_path: Path) -> None:

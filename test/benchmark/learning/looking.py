@@ -223,12 +223,13 @@ def main() -> None:
     parser.add_argument("--factors", type=float, default=0.0)
     parser.add_argument("--noise", type=float, default=0.0)
     parser.add_argument("--layer", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--resume", action="store_true")
     options = parser.parse_args()
     config = load_run_config(options.config)
     if config.training.workers:
         parser.error(f"{options.config} must say training.workers: 0")
-    torch.set_num_threads(1)
+    torch.set_num_threads(options.threads)
     policy, data, training = config.policy, config.data, config.training
     if policy.head == ANSWERS:
         samples = QuestionSamples([one.path for one in data.sets], policy, data.validation, training.seed)

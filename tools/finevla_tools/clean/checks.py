@@ -65,6 +65,7 @@ CHECKS = {
         Check("gripper_unused", "no gripper moves", "of its opening", is_low_bad=True, fixed=0.05, notes=True),
         Check("video_corrupt", "pictures that cannot be decoded", "faults", fixed=0, needs_video=True),
         Check("video_length", "more or fewer pictures than rows", "pictures", fixed=1, needs_video=True),
+        Check("video_times", "pictures that are not shown at the times of their rows", "s", fixed=1e-3, needs_video=True),
         Check("video_black", "black pictures", "share", fixed=0.05, needs_video=True),
         Check(
             "video_blur", "pictures less sharp than this camera's usual ones", "variance of Laplacian",

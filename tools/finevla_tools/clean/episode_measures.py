@@ -240,19 +240,19 @@ def _look_at_videos(
     rows: int,
     add: Callable[[Measurement], None],
 ) -> None:
-    from finevla_tools.clean.video_checks import count_and_look, judged
+    from finevla_tools.clean.video_checks import judged, times_and_looks
 
     arms = _arms(s) if rows else {}
     for footage in episode.videos:
         camera = footage.key.rsplit(".", 1)[-1]
         try:
-            count, looks = count_and_look(footage, dataset.fps, plan.rate_hz)
+            shown, looks = times_and_looks(footage, dataset.fps, plan.rate_hz)
         except FineVLAError as error:
             add(Measurement("video_corrupt", 1, str(error), None, camera))
             continue
         add(Measurement("video_corrupt", 0, f"{camera}: readable", None, camera))
         looks = [] if footage.key in dataset.depth else looks  # depth has no brightness: it is only counted
-        for one in judged(camera, looks, count, rows, arms, dataset.fps):
+        for one in judged(camera, looks, shown, rows, arms, dataset.fps):
             add(one)
 
 

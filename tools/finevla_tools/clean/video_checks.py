@@ -23,8 +23,11 @@ BLACK_LEVEL = 40  # of 255: black is 16 in most videos, and a lens cap lets a li
 MAX_PIXELS = 50_000_000  # a picture of more is a broken header
 
 
-def count_and_look(footage: Footage, fps: float, rate_hz: float) -> tuple[int, list[PictureSample]]:
-    """Count a video's pictures and sample about `rate_hz` per second; raises `DamagedFileError` if it is unreadable."""
+def times_and_looks(footage: Footage, fps: float, rate_hz: float) -> tuple[Array, list[PictureSample]]:
+    """Return when a video's pictures are shown, in seconds of the episode, in order, and a look at about `rate_hz` per second.
+
+    Raises `DamagedFileError` if it is unreadable.
+    """
     import av
 
     av.logging.set_libav_level(av.logging.PANIC)
@@ -41,7 +44,7 @@ def count_and_look(footage: Footage, fps: float, rate_hz: float) -> tuple[int, l
             stream.codec_context.thread_count = 1  # episodes are looked at side by side
             times, keys = _times(container, stream, footage, fps)
             if not times:
-                return 0, []
+                return np.zeros(0), []
             last = max(times)
             begin_s = (
                 min(times) if footage.end_s is None else footage.begin_s
@@ -52,7 +55,7 @@ def count_and_look(footage: Footage, fps: float, rate_hz: float) -> tuple[int, l
             frames = _some(container, stream, footage, set(near.tolist())) if by_keys else _every(
                 container, stream, footage, fps, wanted
             )  # fmt: skip
-            return len(times), _looks(frames, begin_s, f"'{footage.path}'")
+            return np.sort(times) - begin_s, _looks(frames, begin_s, f"'{footage.path}'")
     except (av.error.FFmpegError, OSError, ValueError, IndexError, MemoryError, ArithmeticError) as error:
         if isinstance(error, FineVLAError):
             raise
@@ -60,18 +63,20 @@ def count_and_look(footage: Footage, fps: float, rate_hz: float) -> tuple[int, l
 
 
 def judged(
-    camera: str, looks: list[PictureSample], count: int, rows: int, arms: Mapping[str, Array], fps: float
+    camera: str, looks: list[PictureSample], shown: Array, rows: int, arms: Mapping[str, Array], fps: float
 ) -> list[Measurement]:
-    """Return the video checks of one camera; `arms` are the values `(T, D)` of each arm, rad or m."""
-    found = [
-        Measurement(
-            "video_length",
-            abs(count - rows),
-            f"{camera}: {counted(count, 'picture')} for {counted(rows, 'row')}",
-            None,
-            camera,
-        )
-    ]
+    """Return the video checks of one camera; `arms` are the values `(T, D)` of each arm, rad or m.
+
+    `shown` are the times of the pictures, seconds.
+    """
+    said = f"{camera}: {counted(len(shown), 'picture')} for {counted(rows, 'row')}"
+    found = [Measurement("video_length", abs(len(shown) - rows), said, None, camera)]
+    if rows and len(shown) and abs(len(shown) - rows) <= 1:  # else every row may be off
+        due = np.arange(rows) / fps
+        off = abs(due - shown[_nearest(shown, due)])
+        worst = int(off.argmax())
+        said = f"{camera}: row {worst} is at {due[worst]:.3f} s, the nearest picture {off[worst] * 1e3:.1f} ms from it"
+        found.append(Measurement("video_times", float(off[worst]), said, worst, camera))
     if not looks:
         return found
     dark = [k for k, look in enumerate(looks) if look.bright < BLACK_LEVEL]
@@ -115,6 +120,13 @@ def _times(container: Any, stream: Any, footage: Footage, fps: float) -> tuple[l
         if packet.dts is not None and float(packet.dts * packet.time_base) > end + 1.0:
             break
     return times, keys
+
+
+def _nearest(times: Array, wanted: Array) -> NDArray[np.int64]:
+    """Return which of the `times` `(N,)`, in order, is nearest to each of those wanted."""
+    after = np.searchsorted(times, wanted).clip(1, max(1, len(times) - 1))
+    is_before = wanted - times[after - 1] <= times[np.minimum(after, len(times) - 1)] - wanted
+    return np.where(is_before, after - 1, np.minimum(after, len(times) - 1))
 
 
 def _some(container: Any, stream: Any, footage: Footage, wanted: set[float]) -> Iterator[tuple[float, Any]]:
