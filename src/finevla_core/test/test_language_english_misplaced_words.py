@@ -31,7 +31,6 @@ READ = [
     ("I'd rather you came in from the left than from above when you pick the red can.",
      "task=pick approach=left color=red shape=cylinder"),
     ("yellow ball lift left arm", "task=pick color=yellow shape=ball arm=left"),
-    ("If the right bowl is full put the ball in the left bowl.", "task=place shape=ball place=left_bowl"),
     ("Breaker breaker: hover over the green can.", "task=reach color=green shape=cylinder"),
     ("Hands off the green cube! The purple one is mine; raise it for me.", "task=pick color=purple shape=cube"),
     ("The green brick looks like a chocolate bar, doesn't it? Lift it.", "task=pick color=green shape=brick"),

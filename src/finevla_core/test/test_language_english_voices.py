@@ -37,7 +37,6 @@ READ = [
         "task=pick shape=cube arm=left",
     ),
     ("Behind the post there's a can. Pick it up.", "task=pick shape=cylinder"),
-    ("When the timer rings, pick up the purple cube.", "task=pick color=purple shape=cube"),
     (
         "Assume the fingers are open. Lower them round the red cylinder, one in front, one at the back, and grab.",
         "task=pick color=red shape=cylinder grasp=lengthways",

@@ -5,6 +5,7 @@ They stand in texts of every length, so each has neighbours that leave no other 
 
 import re
 
+from finevla_core.language.chinese_indirect_requests import NAMED
 from finevla_core.language.chinese_object_spots import COLOR as _COLOR
 from finevla_core.language.chinese_object_spots import COLORS as _COLORS
 from finevla_core.language.chinese_object_spots import THING as _THING
@@ -29,6 +30,12 @@ def _by_both_sides(found: re.Match[str]) -> str:
     """ "Grip the knob's two sides": at its left and right, where nothing says front and back."""
     clause = re.split("[,.]", found.string[: found.start()])[-1]
     return found[0] if "前" in clause or "后" in clause else f"左右{found[1]}{found[2]}"
+
+
+def _by_touch(found: re.Match[str]) -> str:
+    """ "Touch the red ball": reach for it, where nothing forbids it."""
+    clause = re.split("[,.]", found.string[: found.end()])[-1]
+    return found[0] if re.search("[别不没勿莫未免]", clause) else f"{found[1]}伸到"
 
 
 # Characters of which one must stand in the text, a pattern, and what it becomes.
@@ -100,6 +107,13 @@ _WORDINGS = tuple(
             r"把\1叠在\2上",
         ),
         (("驱动", "带动"), "(?:驱动|带动)(?=旋钮)", "转动"),
+        (
+            "碰摸",
+            "(^|[,.]|手|臂|爪|胳膊|请|你|轻轻)(?:去|来)?(?:碰触|触碰|触摸|碰|摸)(?:一下|一碰|一摸|到|上)?"
+            f"(?={NAMED}(?:就行|就好|即可|就可以|就够)?了?(?:$|[.!]))",
+            _by_touch,
+        ),
+        ("放搁", f"(碗[里中]?)(?:放|搁)(?:上|个)(?={NAMED}(?:$|[,.!]))", r"\1放"),
         ("收", "(?<![回])收(?:个|一下|下|一收)(?:桌子?|桌面|台面|台子)", "收拾桌子"),
         (
             "除",

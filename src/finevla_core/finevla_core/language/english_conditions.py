@@ -124,7 +124,8 @@ _CONDITIONS = [
         (
             ("have ", "make ", "let ", "get "),
             r"\b(?:have|make|let|get) (?:the|that) (?:\w+ ){1,3}(?:jump|hop|fly|walk|run|float|dance|swim|bounce|"
-            r"crawl|teleport)\b|\b(?:have|make|let|get) (?:the|that) (?:(?!and |then |knob|dial)\w+ ){1,3}(?:spin|roll|slide|"
+            r"crawl|teleport)\b|\b(?:have|make|let|get) (?:the|that) (?:(?!and |then |knob|dial|arm|hand|gripper|"
+            r"claw)\w+ ){1,3}(?:spin|roll|slide|"
             r"rotate|topple|fall over|spinning|rolling)\b",
             "things do not move by themselves, I can put them",
         ),

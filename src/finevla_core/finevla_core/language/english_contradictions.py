@@ -26,6 +26,8 @@ _KEEPS_HOLD = (
     r"(?:TARGET|it|THING)"
 )
 _OPEN = r"(?:FINGERS|ARM) (?:that |which )?(?:\w+ ){0,3}(?:open|apart|spread|parted)\b"
+_MUST = r"(?:(?:must|should|shall|has to|have to|is to|needs to|ought to) (?:be|come|end up|lie|stand|sit|stay)|being)"
+_EMPTY = r"(?:empty|untouched|unused|clear|as it is|alone)"
 # What no two of which go together: tasks, a pattern over the parts that things play, and what to tell the operator.
 _CONFLICTS = [
     (tasks, re.compile(pattern), reason)
@@ -35,6 +37,11 @@ _CONFLICTS = [
                      r"up) )*on (?:TARGET|top\b(?! of SUPPORT))",
          "you say which is below in two ways: say one"),
         (("stack",), r"\bnot (?:be|stay|remain|end up|lie|stand|sit|rest) (?:\w+ )?on (?:top of )?SUPPORT\b",
+         "you say to put it there, and that it must not be there"),
+        (("stack",), rf"\bSUPPORT {_MUST} (?:the (?:upper|top|higher)|on (?:the )?top|above|over)\b"
+                     rf"|\bTARGET {_MUST} (?:the lower|the bottom|underneath|under|below|beneath)\b",
+         "you say which is below in two ways: say one"),
+        (("stack",), r"\bwithout (?:\w+ )?(?:ever )?touching SUPPORT\b",
          "you say to put it there, and that it must not be there"),
         (_CARRIED, rf"\b(?:clos\w+|grip\w*|grasp\w*|squeez\w+|hold\w*|lift\w*) [^.,;]{{0,60}}\bwith (?:\w+ "
                    rf"){{0,3}}{_OPEN}",
@@ -70,6 +77,12 @@ _CONFLICTS = [
 _CLOSED = re.compile(
     r"\bwith (?:its |the |your |both |two |a )*(?:closed|shut) (?:fingers|gripper|hand|jaws|claw|fist)\b"
     r"|\bwith (?:its |the |your |both |two |a )*(?:fingers|gripper|hand|jaws|claw) (?:\w+ly )?(?:closed|shut)\b"
+)
+_WITHOUT_ITSELF = re.compile(
+    r"\bwithout (?:using |moving |the help of |help from )?(?:your |the )?(left|right) (arm|hand|"
+    r"gripper)\b[^.;]*\b(?:extend|use|using|"
+    r"with|take|let|have|stretch|raise) (?:your |the )?\1 (?:arm|hand|gripper)\b"
+    r"|\b(?:one|a single) (?:arm|hand|gripper) ?(?:only)? ?,? (?:namely|that is|i e|meaning) ?,? the left and the right\b"
 )
 _REST = word_set("other others anything anyone else neighbours neighbors rest things")
 _STAYS = (
@@ -107,11 +120,32 @@ def contradiction(text: EnglishText, out: Decision) -> str:
         return "you say to grasp, and to keep the gripper closed"
     if _denies_the_same(text, out):
         return "you name it, and exclude it"
+    if _uses_it_otherwise(text.words, out.slots.get("place", "")):
+        return "you say where to put it in two ways: say one"
+    if _WITHOUT_ITSELF.search(text.words):
+        return "you want an arm used, and not used: say which one"
     words = in_names(text, out)
     for tasks, pattern, reason in _CONFLICTS:
         if task in tasks and pattern.search(words):
             return reason
     return ""
+
+
+def _uses_it_otherwise(words: str, place: str) -> bool:
+    """ "Into the left bowl. The left bowl must stay empty", "in the left bowl, which has to be the right bowl"."""
+    if place not in ("left_bowl", "right_bowl"):
+        return False
+    side, other = ("left", "right") if place == "left_bowl" else ("right", "left")
+    return bool(
+        re.search(
+            rf"\bleav(?:e|ing) (?:the |your )?{side} (?:hand )?bowl (?:\w+ly )?{_EMPTY}\b"
+            rf"|\b{side} (?:hand )?bowl (?:must|should|shall|has to|is to|needs to) (?:stay|remain|be(?: left| "
+            rf"kept)?) {_EMPTY}\b"
+            rf"|\bbowl ?,? (?:which|that) (?:must|should|has to|is to) be the {other} (?:bowl|one)\b"
+            rf"|\bwith the {other} (?:hand )?bowl as (?:its|the) (?:destination|goal|target|end|place)\b",
+            words,
+        )
+    )
 
 
 def _denies_the_same(text: EnglishText, out: Decision) -> bool:

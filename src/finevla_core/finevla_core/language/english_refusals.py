@@ -2,6 +2,7 @@
 
 from finevla_core.language.english_conditions import another_occasion
 from finevla_core.language.english_contradictions import contradiction
+from finevla_core.language.english_dependence import dependence
 from finevla_core.language.english_descriptions import untold
 from finevla_core.language.english_impossible import cannot, no_end, wrong_arms, wrong_target
 from finevla_core.language.english_long_refusals import ATTACK, long_problem
@@ -64,7 +65,7 @@ def refusal(text: EnglishText, out: Decision) -> tuple[str, tuple[str, ...]]:
         ):
             if reason := check(text, out):
                 return reason, ()
-        if reason := only_quotes(text.words) or another_occasion(text.words):
+        if reason := only_quotes(text.words) or another_occasion(text.words) or dependence(text.words):
             return reason, ()
     if text.is_long and (reason := long_problem(text, out)):
         return reason, ()

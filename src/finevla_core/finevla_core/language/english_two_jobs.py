@@ -23,6 +23,15 @@ _TWO_STACKS = re.compile(
 )
 
 
+_AGAIN = re.compile(  # of another thing than the one before
+    r"\b(?:pick|take|lift|grab|put|place) (?:up )?(?:that|this)(?: one)?(?: \w+)? (?:too|as well|also)\b"
+    r"|\b(?:then|and|afterwards|next)(?: ,? ?\w+ ,?)? do (?:exactly )?the same (?:with|for|to) (?:the|that|this|its) "
+    r"(?!(?:left|right|other) (?:arm|hand|gripper))"
+    r"|\b(?:pick|take|lift|grab) (?:up )?(?:the two of them|both of them|them both|each of them)\b"
+    r"|\b(?:goes|go|comes|belongs) (?:in|on|into|onto) (?:the |there )[^.;]{0,20}\b(?:as well|too)\b"
+)
+
+
 def several(text: EnglishText, out: Decision) -> str:
     """Two jobs in one text."""
     if out.slots.get("task") == "clean":
@@ -33,6 +42,8 @@ def several(text: EnglishText, out: Decision) -> str:
         and out.slots.get("task") in ("place", "stack", "pick")
         and any("knob" in m.shapes for m in text.mentions)
     ):
+        return "one thing at a time: say only the first job"
+    if _AGAIN.search(text.words) or (out.slots.get("task") == "turn" and _takes_something(text)):
         return "one thing at a time: say only the first job"
     if any(m.kind == "bowl" and m.determiner == "both" and m.prep and not m.is_negated for m in text.mentions):
         return "you say both bowls: say one"
@@ -55,6 +66,16 @@ def several(text: EnglishText, out: Decision) -> str:
     if target is not None and target.is_group and all(m.is_plural for m in target.mentions):
         return "one thing at a time: say which of them"
     return ""
+
+
+def _takes_something(text: EnglishText) -> bool:
+    """Whether something is to be done to another thing than the knob."""
+    deeds = [a for a in text.positive if a.value in ("put", "pick", "stack", "squeeze", "reach") and a.form != "noun"]
+    return any(
+        m.kind == "object" and m.shapes and "knob" not in m.shapes and not (m.prep or m.is_negated)
+        for a in deeds
+        for m in a.objects
+    )
 
 
 def _names_one_thing(text: EnglishText) -> bool:
