@@ -58,6 +58,9 @@ def make_pool(engine: str, jobs: int, function: Callable[[Any], Any]) -> Pool:
     return Ray(jobs, function) if engine == "ray" else Processes(jobs, function)
 
 
+END_S = 5.0  # in which the executor's thread sees that its processes have ended
+
+
 class Processes:
     """Processes of this machine, which no Ctrl-C reaches.
 
@@ -119,8 +122,13 @@ class Processes:
         for process in list((self._executor._processes or {}).values()):
             process.kill()
         results: Any = self._executor._result_queue
+        manager: Any = self._executor._executor_manager_thread
         self._executor.shutdown(wait=False, cancel_futures=True)
         results._writer.close()
+        if manager is not None:
+            manager.join(
+                END_S
+            )  # its end must not meet the interpreter's, which would write to the pipe that it has just closed
 
 
 class Ray:
