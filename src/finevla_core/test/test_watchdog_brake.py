@@ -264,12 +264,21 @@ def test_a_watchdog_that_was_held_up_reads_what_came_meanwhile_before_it_brakes_
         assert np.allclose(t.positions[0], there, atol=1e-4)
 
 
-@pytest.mark.parametrize("late_ms", [6, 10, 15])
-def test_a_tick_that_comes_late_reads_the_bridges_stop_before_it_brakes_on_top(setup: Setup, late_ms: int) -> None:
-    """The bridge stopped 70 ms after it was asked, and what it said is read right after the tick that would brake."""
+@pytest.mark.parametrize("before_s", [0.0, 0.1, 0.3, 0.6])
+@pytest.mark.parametrize("late_ms", [6, 10, 15, 60])
+def test_a_tick_that_comes_late_reads_the_bridges_stop_before_it_brakes_on_top(
+    setup: Setup, late_ms: int, before_s: float
+) -> None:
+    """The bridge stopped 70 ms after it was asked, and what it said is read right after the tick that would brake.
+
+    Another tick was a little late `before_s` earlier.
+    """
     stack = Stack(setup, deadman=True)
     told = stack.tell(speed=0.5, seconds=3.0)
-    stack.follow(told, 1.0)
+    stack.follow(told, 1.0 - before_s)
+    if before_s:
+        stack.now_ns, stack.clock_ns = stack.now_ns + 7 * MS, stack.clock_ns + 7 * MS
+        stack.follow(told, before_s)
     stack.held = False
     stack.follow(told, 3 * TICK / SECOND)
     assert (stack.asked, stack.trajectories) == (1, [])

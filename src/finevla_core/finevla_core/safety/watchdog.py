@@ -70,8 +70,9 @@ class Watchdog:
         self.bridge, self.joints, self.stamps, self.deadman = (HeartbeatMonitor(found_ns) for _ in range(4))
         self.policy = PolicyMonitor(options, carriers, ~limits.is_gripper, loaded_ns)
         self._woke_ns: int | None = None  # slept, and has not looked anew yet
-        # Since when ticks come so late that messages of before them are unread, and until when some may be.
+        # Of late ticks: since when they are counted, how long they took, and until when messages of before them may be unread.
         self._held_up_since_ns = self._held_up_until_ns = now_ns - HELD_UP_ANEW_NS
+        self._held_up_for_ns = 0
         self.state = State.DISABLED
         self.is_new_bridge = False  # another one than before, and not STOPPED yet
         self.instruction_id = ""
@@ -293,10 +294,12 @@ class Watchdog:
         slept_ns, self._ticked_ns = now_ns - self._ticked_ns, now_ns
         if slept_ns > LATE_TICK_NS:
             if now_ns - self._held_up_since_ns >= HELD_UP_ANEW_NS:
-                self._held_up_since_ns = now_ns
-            if now_ns - self._held_up_since_ns < WAKING_NS:
+                self._held_up_since_ns, self._held_up_for_ns = now_ns, 0
+            if self._held_up_for_ns < WAKING_NS:
                 # What came during one tick is read by the next; of what came in more than two some takes longer.
-                self._held_up_until_ns = now_ns + (HEARD_NS if slept_ns > HEARD_NS else 1)
+                until_ns = now_ns + (HEARD_NS if slept_ns > HEARD_NS else 1)
+                self._held_up_until_ns = max(self._held_up_until_ns, until_ns)
+            self._held_up_for_ns += slept_ns
         if slept_ns <= LATE_NS:
             return
         for beat in (self.bridge, self.joints, self.stamps, self.deadman, self.clock.ran, *self.policy.beats):
