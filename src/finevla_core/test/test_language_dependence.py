@@ -14,6 +14,17 @@ DEPENDS = [
     "Wait until the light is green and then lift the red cube.",
     "When the bell rings, reach for the blue can.",
     "As soon as somebody comes in, pick up the red ball.",
+    "Put the red ball into the left bowl only if the bowl is empty.",
+    "If the red light is free, pick up the red ball.",
+    "Pick up the red ball or else the green one.",
+    "When my hand is out of the way, pick up the red cube.",
+    "Pick up the red cube as soon as the bell rings.",
+    "Wait ten seconds, then pick up the red cube.",
+    "把红球放进左碗，要不就放进右碗",
+    "等铃声响起，拿起红色方块",
+    "等十秒钟拿起红色方块",
+    "当灯亮时，拿起红色方块",
+    "如果灯是绿的，就拿起红色方块",
     "When the timer rings, pick up the purple cube.",
     "If the right bowl is full put the ball in the left bowl.",
     "Take the orange brick in case the left bowl is empty.",
@@ -37,6 +48,15 @@ DOES_NOT = [
     "If the red ball is free, pick it up.",
     "Don't turn the knob to the right but to the left.",
     "Reach for the yellow cube and wait there.",
+    "Do nothing else, just turn the knob left.",
+    "Pick up the blue cube if the arm can reach it.",
+    "If the gripper slips off, try again: pick up the red ball.",
+    "Grip it tightly in case it slips: lift the red ball.",
+    "Wait until the gripper is open, then pick up the red ball.",
+    "Lower the arm, wait for contact, then squeeze and lift the purple brick.",
+    "The red cube goes in the right bowl too.",
+    "Why don't you turn the dial to the left for me?",
+    "要不然你拿一下绿色球",
     "dont turn the knob lift the green can",
     "Seize the purple object and turn it counterclockwise.",
     "如果方便，把红色方块拿起来",
@@ -55,7 +75,15 @@ AGAINST_ITSELF = [
 ]
 
 
-FORBIDDEN = ["不要用手碰红球", "别去碰橙色的球", "不许碰蓝色圆柱"]
+FORBIDDEN = [
+    *("禁止用手碰红球", "严禁手碰红球", "防止左手碰红球", "小心手臂碰到红球", "谁让你用手碰红球", "手不能,碰红球"),
+    *("不要动，手碰红球", "左手碰红球了"),
+    *("Stop, do not turn the knob to the left.", "Do not turn the knob to the left, it is stuck."),
+    "Please do not, under any circumstances, turn the knob clockwise.",
+    "不要用手碰红球",
+    "别去碰橙色的球",
+    "不许碰蓝色圆柱",
+]
 
 
 @pytest.mark.parametrize("text", FORBIDDEN)

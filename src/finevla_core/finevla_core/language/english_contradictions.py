@@ -41,7 +41,7 @@ _CONFLICTS = [
         (("stack",), rf"\bSUPPORT {_MUST} (?:the (?:upper|top|higher)|on (?:the )?top|above|over)\b"
                      rf"|\bTARGET {_MUST} (?:the lower|the bottom|underneath|under|below|beneath)\b",
          "you say which is below in two ways: say one"),
-        (("stack",), r"\bwithout (?:\w+ )?(?:ever )?touching SUPPORT\b",
+        (("stack",), r"\bwithout (?:\w+ )?(?:ever )?touching SUPPORT\b(?! with)",
          "you say to put it there, and that it must not be there"),
         (_CARRIED, rf"\b(?:clos\w+|grip\w*|grasp\w*|squeez\w+|hold\w*|lift\w*) [^.,;]{{0,60}}\bwith (?:\w+ "
                    rf"){{0,3}}{_OPEN}",
@@ -142,7 +142,7 @@ def _uses_it_otherwise(words: str, place: str) -> bool:
             rf"|\b{side} (?:hand )?bowl (?:must|should|shall|has to|is to|needs to) (?:stay|remain|be(?: left| "
             rf"kept)?) {_EMPTY}\b"
             rf"|\bbowl ?,? (?:which|that) (?:must|should|has to|is to) be the {other} (?:bowl|one)\b"
-            rf"|\bwith the {other} (?:hand )?bowl as (?:its|the) (?:destination|goal|target|end|place)\b",
+            rf"|\bwith the {other} (?:hand )?bowl as (?:its|the) (?:destination|goal|target|end)\b",
             words,
         )
     )

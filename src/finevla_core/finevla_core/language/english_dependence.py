@@ -21,9 +21,17 @@ _POLITE = (
 )
 # That things are as they are to be is taken for granted, not asked.
 _FREE = (
-    r"(?:the|your|that|this) (?:\w+ ){1,3}(?:(?:is|are) (?:still |indeed |really )?(?:free|available|there|visible|"
-    r"reachable|within reach|"
-    r"clear|empty|idle|the (?:thing|one)|not (?:in (?:the|your) way|blocked))|(?:stands|lies|sits) there)\b"
+    rf"(?:the|your|that|this) (?:\w+ ){{0,2}}(?:{SHAPE}|thing|object|item|post|pole|way|path|knob|dial) (?:(?:is|are) "
+    rf"(?:still |"
+    rf"indeed |really )?"
+    r"(?:free|available|there|visible|reachable|within reach|clear|the (?:thing|one)|not (?:in (?:the|your) way|blocked))|"
+    r"(?:stands|lies|sits) there)\b"
+)
+# What may go wrong in the motion.
+_SLIPS = (
+    r"(?:the |your )?(?:left |right )?(?:arms?|hands?|grippers?|grip|fingers?|knob|others?|(?:\w+ )?(?:ball|cube|can|"
+    r"brick|cylinder)) "
+    r"(?:slips?|can(?:not)? (?:reach|get)|is (?:loose|long enough|stiff|too far|closer)|sticks?|moves?|rolls?|wobbles?|tips?)\b"
 )
 # What moves, or is moved: what happens to it happens in the motion.
 _OWN = (
@@ -32,36 +40,51 @@ _OWN = (
     rf"approach|path|way|clip|video|episode|recording|camera|job|task|hold|tips?|{SHAPE}|thing|item|object|target|piece|one|"
     r"block|can|tin|two|other|whole|rest|same|red|green|blue|yellow|purple|orange|small|big|large|little|left|right)"
 )
+# What is waited for in the motion itself.
+_IN_MOTION = rf"(?:(?:the |its |your |both )?(?:left |right )?(?:\w+ )?{_OWN}\b|it |contact|there is contact|you )"
+_SOME = r"(?:a|an|one|two|three|four|five|ten|fifteen|twenty|thirty|a few|a couple of|some|\d+)"
+_HAPPENS = (
+    r"(?:\w+ ){1,2}(?:goes|comes|turns|rings|beeps|buzzes|flashes|blinks|vibrates|opens|closes|starts|stops|begins|"
+    r"ends|sounds|arrives|"
+    r"leaves|lights|walks|says|nods|plays|shows|reads|strikes|falls|(?:is|are|has|have) (?:on|off|out|red|green|over|"
+    r"here|gone|ready|"
+    r"dark|closed|open|left|finished|safe))\b"
+)
 _DEPENDENCES = [
     (re.compile(pattern), reason)
     for pattern, reason in (
-        (rf"\b(?:unless|only if|provided(?: that)?|on condition that|on the condition that) (?!{_POLITE}|{_FREE})\w", _DECIDE),
-        (r"\bin case (?:the|there|it|you|your|some\w*|any\w*|that|of)\b", _DECIDE),
-        (rf"\b(?<!only )if (?!{_POLITE}|{_FREE})(?:the|there|your|some\w*|any\w*|a|an|one|both|neither|my|his|her|"
+        (rf"\b(?:unless|provided(?: that)?|on (?:the )?condition that) (?!{_POLITE}|{_FREE})\w", _DECIDE),
+        (r"\b(?:only if|(?:assuming|supposing)(?: that)? (?:the|a|an|there|some\w*|nobody)|(?:as|so) long as (?:nobody|no one|"
+         r"there is)) \w", _DECIDE),
+        (rf"\bin case (?!{_SLIPS})(?:the|there|your|both|one)\b", _DECIDE),
+        (rf"\b(?<!only )if (?!{_POLITE}|{_FREE}|{_SLIPS})(?:the|there|your|some\w*|any\w*|a|an|one|both|neither|my|his|her|"
          rf"this|these|those)\b", _DECIDE),
         (r"(?:^|[.;] ?)(?:please |then |and )?should (?:the|there|it|any\w*|some\w*|your|both|a|an|no) ", _DECIDE),
-        (r"\b(?:otherwise|or else|else|if not) ,? ?(?:please |just |then )?(?:turn|rotate|pick|lift|take|grab|put|"
-         r"place|stack|move|"
-         r"reach|touch|go|use|choose|the (?:left|right)|leave)\b", _DECIDE),
-        (r"^(?:(?:please|just|first|now|ok|okay|so) ,? ?)*(?:wait|hold on|hang on|do nothing|stay put) (?:until|till|"
-         r"for) ", _WAIT),
-        (r"\b(?:wait|do nothing|stay put) (?:until|till|for) [^.;]*\b(?:then|before)\b", _WAIT),
-        (rf"(?:^|[.,;] ?|\b(?:and|but|only|then) )(?:when|whenever|once|as soon as|the moment|after) (?:the|a|an|my|"
-         rf"your) (?!{_OWN}\b)"
-         r"(?:\w+ ){1,2}(?:goes|comes|turns|rings|beeps|buzzes|flashes|blinks|opens|closes|starts|stops|begins|sounds|"
-         r"arrives|leaves|"
-         r"walks|says|nods|plays|shows|reads|strikes|falls|is (?:on|off|red|green|over|here|gone|ready|dark))\b", _WAIT),
-        (r"\b(?:when|whenever|once|as soon as|the moment) (?:there is|there are|someone|somebody|anyone|anybody|"
-         r"nobody|no one|everyone|"
-         r"everybody|(?:he|she|they) )", _WAIT),
+        (r"(?<!thing )(?<!body )(?<!one )(?<!what )(?<!where )\b(?:otherwise|or else|else|if not) ,? ?(?:please |just |then )?"
+         r"(?:rotate|pick|lift|take|grab|put|place|stack|move|reach|touch|use|choose|leave|turn (?:the|it|that|your)|"
+         r"the (?!others?\b|rest\b))", _DECIDE),
+        (rf"^(?:(?:please|just|first|now|ok|okay|so|could you|can you|i want you to) ,? ?)*(?:wait|hold on|hang on|do nothing|"
+         rf"stay put|stay still|do not move) (?:until|till|for) (?!{_IN_MOTION})", _WAIT),
+        (rf"\b(?:wait|do nothing|stay put|stay still) (?:until|till|for) (?!{_IN_MOTION})[^.;]*\b(?:then|before)\b", _WAIT),
+        (rf"\b(?:wait|hold still|stay still|pause) (?:for )?{_SOME} (?:more )?(?:seconds?|minutes?) ?,? ?(?:and |then "
+         rf"|before )",
+         _WAIT),
+        (rf"\b(?:when|whenever|once|as soon as|the moment|after|each time|every time) (?:(?:the|a|an|your) (?!{_OWN}\b)|my )"
+         rf"{_HAPPENS}", _WAIT),
+        (r"\b(?:when|whenever|once|as soon as|the moment) (?:there (?:is|are) (?:nobody|no one|some|a (?!grip|grasp|"
+         r"contact))|someone|"
+         r"somebody|anyone|anybody|nobody|no one|everyone|everybody|he |she |they )", _WAIT),
     )
 ]  # fmt: skip
-_DEED = "turn|rotate|twist|spin|crank|reach|touch|pick|lift|grab|take|put|place|stack|move|clear|clean"
-_ONLY_FORBIDDEN = re.compile(
-    r"^(?:please |robot ,? ?|hey ,? ?|ok ,? ?|and )?(?:(?:do|must|should|may|can|will|you) )*(?:not|never) (?:ever )?"
-    rf"(?:{_DEED})\b(?:(?!\b(?:{_DEED}|but|instead|rather|just|only|without|until|before|with|use|by)\b)[^.,;:])*"
-    r"(?:, please)? ?[.!]?$"
+_DEED = (
+    "turn|rotate|twist|spin|crank|reach|touch|pick|lift|grab|take|put|place|stack|move|clear|clean|grasp|get|fetch|bring|go|lower|"
+    "approach|use|let|give|hover|drop|set|lay|raise|seize|squeeze|tidy|remove|collect|come|want|need|like|try|hold|keep|leave|point"
 )
+_NEVER = re.compile(  # a knob is turned the other way where one way is denied: only if something else is said to do
+    r"(?<!why )\b(?:(?:do|must|should|may|can|will|shall|you) )*(?:not|never)(?: ,)?(?: under any circumstances)?(?: ,)?"
+    r"(?: (?:ever|you|dare))* (?:turn|rotate|twist|spin|crank)\b"
+)
+_DOES = re.compile(rf"\b(?:{_DEED}|but|instead|rather|just|only)(?:s|es|ed|ing)?\b")
 _DENIED = re.compile(r"\b(?:not|never|no matter|even|regardless of|rather than|instead of|as)\b(?: \w+)? ?$")
 _WISH = re.compile(  # "it would be nice if the cube were on top", "see if it holds"
     r"\b(?:see|look|check|cool|nice|great|grateful|obliged|good|best|better|lovely|fine|happy|happier|glad|pleased|"
@@ -79,7 +102,7 @@ def dependence(words: str) -> str:
     Returns:
         One sentence for the operator; "" where there is none.
     """
-    if _ONLY_FORBIDDEN.match(words):
+    if _NEVER.search(words) and "why do not" not in words and not _DOES.search(_NEVER.sub(" ", words)):
         return "you say what I shall not do: say what to do"
     for pattern, reason in _DEPENDENCES:
         for found in pattern.finditer(words):

@@ -24,11 +24,14 @@ _TWO_STACKS = re.compile(
 
 
 _AGAIN = re.compile(  # of another thing than the one before
-    r"\b(?:pick|take|lift|grab|put|place) (?:up )?(?:that|this)(?: one)?(?: \w+)? (?:too|as well|also)\b"
-    r"|\b(?:then|and|afterwards|next)(?: ,? ?\w+ ,?)? do (?:exactly )?the same (?:with|for|to) (?:the|that|this|its) "
+    r"[.;,!] ?(?:\w+ )?(?:pick|take|lift|grab|put|place) (?:up )?(?:that|this)(?: one)?(?: up)? (?:too|as well|"
+    r"also)(?= ?(?:$|[.!]))"
+    r"|\w ?[.;,] ?(?:(?:then|and|afterwards|next|er) ,? ?)+do (?:exactly )?the same (?:with|for|to) (?:the|that|this|its) "
     r"(?!(?:left|right|other) (?:arm|hand|gripper))"
     r"|\b(?:pick|take|lift|grab) (?:up )?(?:the two of them|both of them|them both|each of them)\b"
-    r"|\b(?:goes|go|comes|belongs) (?:in|on|into|onto) (?:the |there )[^.;]{0,20}\b(?:as well|too)\b"
+    r"|\b(?:following that|after that|then|afterwards|next) ,? ?[^.;]{0,30}\b(?:goes|go|comes|belongs) (?:in|on|into|"
+    r"onto) (?:the |there )"
+    r"[^.;]{0,20}\b(?:as well|too)\b"
 )
 
 
