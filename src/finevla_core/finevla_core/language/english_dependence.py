@@ -9,6 +9,7 @@ import re
 from finevla_core.language.english_statements import SHAPE
 
 _DECIDE = "I cannot decide that: say one thing to do"
+_FORBIDS = "you say what I shall not do: say what to do"
 _WAIT = "I cannot wait for that: say it when it shall be done"
 _POLITE = (
     r"(?:you (?:can|could|may|might|will|would|wish|want|like|please|have|get|must|need|feel|do not mind|do not object|are"
@@ -71,6 +72,18 @@ _DEPENDENCES = [
          _WAIT),
         (rf"\b(?:when|whenever|once|as soon as|the moment|after|each time|every time) (?:(?:the|a|an|your) (?!{_OWN}\b)|my )"
          rf"{_HAPPENS}", _WAIT),
+        (r"\b(?:when|once|as soon as|after|if) (?:(?:we|they|people) (?:are|have|agree|leave)|i (?:leave|nod|have "
+         r"left|am (?:gone|away|"
+         r"done))|(?:it|everything|all) is (?:safe|full|dark|quiet|ready)|nothing moves|nobody)\b", _WAIT),
+        (r"\b(?:wait|stand by|listen|look out) for (?:my|a|the) (?:signal|sign|word|command|beep|bell|go)\b|\bnot "
+         r"before i (?:tell|"
+         r"say|give)\b|^not until\b", _WAIT),
+        (r"^(?:first |please |now )*(?:check|make sure|verify|confirm|ask|find out) (?:me |us |that |first "
+         r")*(?:whether|if|nobody|no one)\b"
+         r"|\btell me (?:first )?(?:whether|if)\b", _DECIDE),
+        (r"\b(?:forbidden|prohibited|not allowed|not permitted) to (?:pick|turn|lift|take|grab|put|place|stack|move|"
+         r"reach|touch|clear)\b"
+         r"|\bi forbid\b|^do not you dare\b|^never dare\b", _FORBIDS),
         (r"\b(?:when|whenever|once|as soon as|the moment) (?:there (?:is|are) (?:nobody|no one|some|a (?!grip|grasp|"
          r"contact))|someone|"
          r"somebody|anyone|anybody|nobody|no one|everyone|everybody|he |she |they )", _WAIT),
@@ -103,7 +116,7 @@ def dependence(words: str) -> str:
         One sentence for the operator; "" where there is none.
     """
     if _NEVER.search(words) and "why do not" not in words and not _DOES.search(_NEVER.sub(" ", words)):
-        return "you say what I shall not do: say what to do"
+        return _FORBIDS
     for pattern, reason in _DEPENDENCES:
         for found in pattern.finditer(words):
             before = words[: found.start()]
