@@ -74,7 +74,7 @@ _DEPENDENCES = [
          rf"{_HAPPENS}", _WAIT),
         (r"\b(?:when|once|as soon as|after|if) (?:(?:we|they|people) (?:are|have|agree|leave)|i (?:leave|nod|have "
          r"left|am (?:gone|away|"
-         r"done))|(?:it|everything|all) is (?:safe|full|dark|quiet|ready)|nothing moves|nobody)\b", _WAIT),
+         r"done))|(?:it|everything|all) is (?:safe|full|dark|quiet)|nothing moves|nobody)\b", _WAIT),
         (r"\b(?:wait|stand by|listen|look out) for (?:my|a|the) (?:signal|sign|word|command|beep|bell|go)\b|\bnot "
          r"before i (?:tell|"
          r"say|give)\b|^not until\b", _WAIT),
