@@ -22,6 +22,7 @@ from pathlib import Path
 
 import torch
 from demonstrated_scenes import DemonstratedScenes
+from scene_questions import CAMERA, COLUMNS
 
 from finevla_core.images import ImageFormat, fit_point
 from finevla_models.vla.batch import IGNORED, VLABatch, VLAExample
@@ -34,8 +35,6 @@ from finevla_tools.training.question_samples import QuestionSamples
 from finevla_tools.training.trainer import train
 from finevla_tools.training.vla_samples import VLASamples
 
-CAMERA = "front"
-COLUMNS = 8  # of the tokens of a picture, which are as wide as high
 NEAR = 0.7  # share of an episode in which the thing still lies where it lay
 PLACE = re.compile(r"\b(\d) (\d)\b")
 ORIGINAL = VLAPolicy.batch, VLAPolicy.forward

@@ -50,7 +50,7 @@ def times_and_looks(footage: Footage, fps: float, rate_hz: float) -> tuple[Array
                 min(times) if footage.end_s is None else footage.begin_s
             )  # of a file of its own, wherever it begins
             wanted = np.arange(begin_s, last + 1e-6, 1.0 / rate_hz)
-            near = np.array(keys)[[int(np.abs(np.array(keys) - t).argmin()) for t in wanted]] if keys else np.zeros(0)
+            near = np.sort(keys)[_nearest(np.sort(keys), wanted)] if keys else np.zeros(0)
             by_keys = bool(keys) and bool((np.abs(near - wanted) <= 0.5 / rate_hz + 1e-6).all())
             frames = _some(container, stream, footage, set(near.tolist())) if by_keys else _every(
                 container, stream, footage, fps, wanted
@@ -122,11 +122,11 @@ def _times(container: Any, stream: Any, footage: Footage, fps: float) -> tuple[l
     return times, keys
 
 
-def _nearest(times: Array, wanted: Array) -> NDArray[np.int64]:
-    """Return which of the `times` `(N,)`, in order, is nearest to each of those wanted."""
-    after = np.searchsorted(times, wanted).clip(1, max(1, len(times) - 1))
-    is_before = wanted - times[after - 1] <= times[np.minimum(after, len(times) - 1)] - wanted
-    return np.where(is_before, after - 1, np.minimum(after, len(times) - 1))
+def _nearest(times: NDArray[Any], wanted: NDArray[Any]) -> NDArray[np.int64]:
+    """Return which of the `times` `(N,)`, in order, is nearest to each of those wanted; of two as near the earlier one."""
+    after = np.searchsorted(times, wanted).clip(0, len(times) - 1)
+    before = np.maximum(after - 1, 0)
+    return np.where(wanted - times[before] <= times[after] - wanted, before, after)
 
 
 def _some(container: Any, stream: Any, footage: Footage, wanted: set[float]) -> Iterator[tuple[float, Any]]:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from finevla_core.errors import FineVLAError
 
 ENGINES = ("local", "ray")
+END_S = 5.0  # in which an executor's thread sees that its processes have ended
 
 
 class WorkerDied(Exception):
@@ -56,9 +57,6 @@ class Pool(Protocol):
 def make_pool(engine: str, jobs: int, function: Callable[[Any], Any]) -> Pool:
     """Return a pool of `jobs` workers for `function`; raises `FineVLAError` if the engine is not installed."""
     return Ray(jobs, function) if engine == "ray" else Processes(jobs, function)
-
-
-END_S = 5.0  # in which the executor's thread sees that its processes have ended
 
 
 class Processes:
@@ -126,9 +124,8 @@ class Processes:
         self._executor.shutdown(wait=False, cancel_futures=True)
         results._writer.close()
         if manager is not None:
-            manager.join(
-                END_S
-            )  # its end must not meet the interpreter's, which would write to the pipe that it has just closed
+            # Its end must not meet the interpreter's, which would write to the pipe that it has just closed.
+            manager.join(END_S)
 
 
 class Ray:

@@ -78,6 +78,16 @@ _CLOSED = re.compile(
     r"\bwith (?:its |the |your |both |two |a )*(?:closed|shut) (?:fingers|gripper|hand|jaws|claw|fist)\b"
     r"|\bwith (?:its |the |your |both |two |a )*(?:fingers|gripper|hand|jaws|claw) (?:\w+ly )?(?:closed|shut)\b"
 )
+# By the bowl it is put into: "the left bowl must stay empty", "in the left bowl, which has to be the right bowl".
+_USED_OTHERWISE = {
+    f"{side}_bowl": re.compile(
+        rf"\bleav(?:e|ing) (?:the |your )?{side} (?:hand )?bowl (?:\w+ly )?{_EMPTY}\b"
+        rf"|\b{side} (?:hand )?bowl (?:must|should|shall|has to|is to|needs to) (?:stay|remain|be(?: left| kept)?) {_EMPTY}\b"
+        rf"|\bbowl ?,? (?:which|that) (?:must|should|has to|is to) be the {other} (?:bowl|one)\b"
+        rf"|\bwith the {other} (?:hand )?bowl as (?:its|the) (?:destination|goal|target|end)\b"
+    )
+    for side, other in (("left", "right"), ("right", "left"))
+}
 _WITHOUT_ITSELF = re.compile(
     r"\bwithout (?:using |moving |the help of |help from )?(?:your |the )?(left|right) (arm|hand|"
     r"gripper)\b[^.;]*\b(?:extend|use|using|"
@@ -120,7 +130,8 @@ def contradiction(text: EnglishText, out: Decision) -> str:
         return "you say to grasp, and to keep the gripper closed"
     if _denies_the_same(text, out):
         return "you name it, and exclude it"
-    if _uses_it_otherwise(text.words, out.slots.get("place", "")):
+    otherwise = _USED_OTHERWISE.get(out.slots.get("place", ""))
+    if otherwise is not None and otherwise.search(text.words):
         return "you say where to put it in two ways: say one"
     if _WITHOUT_ITSELF.search(text.words):
         return "you want an arm used, and not used: say which one"
@@ -129,23 +140,6 @@ def contradiction(text: EnglishText, out: Decision) -> str:
         if task in tasks and pattern.search(words):
             return reason
     return ""
-
-
-def _uses_it_otherwise(words: str, place: str) -> bool:
-    """ "Into the left bowl. The left bowl must stay empty", "in the left bowl, which has to be the right bowl"."""
-    if place not in ("left_bowl", "right_bowl"):
-        return False
-    side, other = ("left", "right") if place == "left_bowl" else ("right", "left")
-    return bool(
-        re.search(
-            rf"\bleav(?:e|ing) (?:the |your )?{side} (?:hand )?bowl (?:\w+ly )?{_EMPTY}\b"
-            rf"|\b{side} (?:hand )?bowl (?:must|should|shall|has to|is to|needs to) (?:stay|remain|be(?: left| "
-            rf"kept)?) {_EMPTY}\b"
-            rf"|\bbowl ?,? (?:which|that) (?:must|should|has to|is to) be the {other} (?:bowl|one)\b"
-            rf"|\bwith the {other} (?:hand )?bowl as (?:its|the) (?:destination|goal|target|end)\b",
-            words,
-        )
-    )
 
 
 def _denies_the_same(text: EnglishText, out: Decision) -> bool:

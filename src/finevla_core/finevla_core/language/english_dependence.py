@@ -94,7 +94,7 @@ _DEED = (
     "approach|use|let|give|hover|drop|set|lay|raise|seize|squeeze|tidy|remove|collect|come|want|need|like|try|hold|keep|leave|point"
 )
 _NEVER = re.compile(  # a knob is turned the other way where one way is denied: only if something else is said to do
-    r"(?<!why )\b(?:(?:do|must|should|may|can|will|shall|you) )*(?:not|never)(?: ,)?(?: under any circumstances)?(?: ,)?"
+    r"\b(?:(?:do|must|should|may|can|will|shall|you) )*(?:not|never)(?: ,)?(?: under any circumstances)?(?: ,)?"
     r"(?: (?:ever|you|dare))* (?:turn|rotate|twist|spin|crank)\b"
 )
 _DOES = re.compile(rf"\b(?:{_DEED}|but|instead|rather|just|only)(?:s|es|ed|ing)?\b")

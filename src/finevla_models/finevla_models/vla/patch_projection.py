@@ -9,11 +9,11 @@ from torch.nn import functional
 
 
 class PatchProjection(nn.Conv3d):
-    """A `Conv3d` with the same weights, whose inputs are as large as its kernel `(N, C, T, H, W)`; others are convolved."""
+    """A plain `Conv3d` whose inputs `(N, C, T, H, W)` are as large as its kernel; larger ones are convolved."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Return `(N, out, 1, 1, 1)`, or what a convolution makes of a larger input."""
-        if input.dim() != len("NCTHW") or tuple(input.shape[2:]) != tuple(self.kernel_size) or any(self.padding):
+        if tuple(input.shape[2:]) != self.kernel_size:
             return super().forward(input)
         made = functional.linear(input.flatten(1), self.weight.flatten(1), self.bias)
         return made[:, :, None, None, None]
@@ -22,5 +22,5 @@ class PatchProjection(nn.Conv3d):
 def project_patches(model: nn.Module) -> None:
     """Turn the `Conv3d` layers of a model into `PatchProjection`, in place; weights and their names stay."""
     for layer in model.modules():
-        if type(layer) is nn.Conv3d and layer.groups == 1 and not isinstance(layer.padding, str):
+        if type(layer) is nn.Conv3d and layer.groups == 1 and not any(layer.padding) and set(layer.dilation) == {1}:
             layer.__class__ = PatchProjection
